@@ -1,0 +1,45 @@
+"""Predictions: calibrated probabilities of one model for one record.
+
+Of the current model for the pool, of older ones only for records that were chosen or labelled.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from store.database import Store
+
+
+def write_predictions(store: Store, model_id: str, ids: Sequence[str], probabilities: np.ndarray) -> None:
+    """Keep a model's probabilities, float (N, K) in the order of the schema's classes; its earlier ones are replaced.
+
+    What older models said of records that were neither chosen nor labelled is dropped.
+    """
+    flat = pa.array(np.ascontiguousarray(probabilities, dtype=np.float32).ravel())
+    width = int(probabilities.shape[1]) if len(ids) else 1
+    column = pa.FixedSizeListArray.from_arrays(flat, width) if len(ids) else pa.array([], pa.list_(pa.float32()))
+    batch = pa.table({"record_id": pa.array(ids, pa.string()), "probabilities": column.cast(pa.list_(pa.float32()))})
+    with store.transaction() as db, store.table("new_predictions", batch):
+        db.execute("DELETE FROM predictions WHERE model_id = $1", [model_id])
+        db.execute("INSERT INTO predictions SELECT $1, record_id, probabilities FROM new_predictions", [model_id])
+        db.execute(
+            """
+            DELETE FROM predictions
+            WHERE model_id <> $1
+              AND record_id NOT IN (SELECT record_id FROM labels)
+              AND record_id NOT IN (SELECT record_id FROM assignments)
+            """,
+            [model_id],
+        )
+
+
+def predictions(store: Store, model_id: str) -> tuple[list[str], np.ndarray]:
+    """What a model said: record ids (N,) in order, and probabilities float64 (N, K)."""
+    rows = store.read(
+        "SELECT record_id, probabilities FROM predictions WHERE model_id = $1 ORDER BY record_id", [model_id]
+    )
+    if not rows.num_rows:
+        return [], np.empty((0, 0))
+    flat = rows["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return rows["record_id"].to_pylist(), flat.reshape(rows.num_rows, -1).astype(np.float64)

@@ -1,0 +1,32 @@
+"""Splits: which records are trained on, and which measure; a group is never torn apart."""
+
+import pyarrow as pa
+
+from store.database import Store, utc_now
+
+SPLITS = ("train", "validation", "test", "holdout")
+
+
+def assign_splits(store: Store, batch: pa.Table, *, origin: str) -> int:
+    """Put records into splits and give how many were new; a record that is in one already stays there.
+
+    `batch` has `record_id` and `split`, and may have `group_id` (default: the record itself). `origin` is `drawn` or
+    `import`.
+    """
+    groups = batch["group_id"] if "group_id" in batch.column_names else batch["record_id"]
+    rows = pa.table({"record_id": batch["record_id"], "split": batch["split"], "group_id": groups})
+    with store.transaction() as db, store.table("split_rows", rows):
+        done = db.execute(
+            "INSERT OR IGNORE INTO splits SELECT record_id, split, group_id, $1, $2 FROM split_rows", [origin, utc_now()]
+        ).fetchall()
+    return int(done[0][0])
+
+
+def splits(store: Store) -> pa.Table:
+    """Every record that is in a split: `record_id`, `split`, `group_id`, `origin`, `assigned_at`, by id."""
+    return store.read("SELECT * FROM splits ORDER BY record_id")
+
+
+def split_counts(store: Store) -> pa.Table:
+    """How many records are in each split: `split`, `records`."""
+    return store.read("SELECT split, count(*) AS records FROM splits GROUP BY ALL ORDER BY split")
