@@ -1,0 +1,1 @@
+"""What is found out about records before people are asked: which of them are near-equal."""
