@@ -1,0 +1,203 @@
+"""`tilth.toml`: what a project declares, checked; a mistake is named with its line."""
+
+import difflib
+import re
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from store.errors import RequestError, SchemaError
+from store.label_schema import LabelSchema
+
+FILE_NAME = "tilth.toml"
+
+Place = tuple[str | int, ...]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class ProjectFileError(RequestError):
+    """The project file says something that cannot be meant."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ProjectSection(_Section):
+    """`[project]`: what the data is, and on what terms it may be published."""
+
+    name: str = Field(min_length=1, max_length=50)
+    description: str = ""
+    license: str | None = None
+    contact: str = ""
+    language: str = "en"
+    hub: str | None = None
+
+
+class SchemaSection(_Section):
+    """`[schema]`: what people are asked."""
+
+    kind: str = "text-classification"
+    classes: list[str]
+    question: str = ""
+    instructions: str = ""
+    descriptions: dict[str, str] = {}
+    renamed: dict[str, str] = {}
+
+
+class StudioSection(_Section):
+    """`[studio]`: a Label Studio elsewhere; its key comes from LABEL_STUDIO_API_KEY."""
+
+    url: str
+    project_id: int | None = None
+
+
+class LabelingSection(_Section):
+    """`[labeling]`: how many people answer."""
+
+    annotators_per_record: int = Field(1, ge=1)
+    repeat_share: Share = 0.1
+
+
+class RoundsSection(_Section):
+    """`[rounds]`: how many records a round asks about, and which."""
+
+    size: int = Field(100, ge=1)
+    strategy: str = "auto"
+    holdout: int = Field(200, ge=0)
+    control_share: Share = 0.1
+    seed: int = 0
+
+
+class TrainingSection(_Section):
+    """`[training]`: which model is fitted."""
+
+    model: Literal["probe", "fine-tune"] = "probe"
+    encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+class ProjectFile(_Section):
+    """The whole of `tilth.toml`.
+
+    The tables under `[[source]]` stay as they are written: what a kind of source allows is the crawlers' to say.
+    """
+
+    project: ProjectSection
+    schema_: SchemaSection = Field(alias="schema")
+    source: list[dict[str, Any]] = []
+    studio: StudioSection | None = None
+    labeling: LabelingSection = LabelingSection()
+    rounds: RoundsSection = RoundsSection()
+    training: TrainingSection = TrainingSection()
+
+    @property
+    def label_schema(self) -> LabelSchema:
+        """`[schema]` as the typed object that every room shares."""
+        declared = self.schema_
+        return LabelSchema(
+            kind=declared.kind,
+            classes=tuple(declared.classes),
+            question=declared.question,
+            instructions=declared.instructions,
+            descriptions=declared.descriptions,
+            renamed=declared.renamed,
+        )
+
+
+def read_project_file(path: Path) -> ProjectFile:
+    """The project file, checked.
+
+    Raises:
+        ProjectFileError: It is not there, is not TOML, or says something that cannot be meant; with the line where it does.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ProjectFileError(
+            f"There is no {FILE_NAME} in {path.parent}; make one with: tilth init {path.parent}"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectFileError(f"{path} cannot be read as UTF-8 text: {error}.") from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectFileError(f"{path.name}: not valid TOML: {error}.") from error
+    try:
+        declared = ProjectFile.model_validate(tables)
+    except ValidationError as error:
+        raise ProjectFileError(_say(path, text, error)) from error
+    try:
+        _ = declared.label_schema
+    except SchemaError as error:
+        raise ProjectFileError(f"{path.name}:{line_of(text, ('schema',)) or 1}: {error}") from error
+    return declared
+
+
+def error_at(path: Path, place: Place, message: str) -> ProjectFileError:
+    """An error that names the line of `place`, such as `("source", 0, "item")`."""
+    line = line_of(path.read_text(encoding="utf-8"), place)
+    return ProjectFileError(f"{path.name}:{line}: {message}" if line else f"{path.name}: {message}")
+
+
+def _say(path: Path, text: str, error: ValidationError) -> str:
+    # A key that is not known is the likelier slip than the one that is then missing.
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    place: Place = tuple(first["loc"])
+    line = line_of(text, place) or line_of(text, place[:-1])
+    where = f"{path.name}:{line}: " if line else f"{path.name}: "
+    named = ".".join(str(part) for part in place)
+    if first["type"] == "extra_forbidden":
+        key = str(place[-1])
+        known = _keys_at(place[:-1])
+        nearest = difflib.get_close_matches(key, known, 1)
+        hint = f'did you mean "{nearest[0]}"?' if nearest else f"known here: {', '.join(known)}."
+        return f'{where}unknown key "{named}"; {hint}'
+    if first["type"] == "missing":
+        return f'{where}"{named}" is missing; add it.'
+    more = len(error.errors()) - 1
+    rest = f" (and {more} more)" if more else ""
+    return f'{where}"{named}": {first["msg"][0].lower() + first["msg"][1:]}, but it is {first["input"]!r}{rest}.'
+
+
+def _keys_at(place: Place) -> list[str]:
+    model: type[BaseModel] = ProjectFile
+    for part in place:
+        annotations = {f.alias or name: f.annotation for name, f in model.model_fields.items()}
+        found = annotations.get(str(part))
+        options = typing.get_args(found) if isinstance(found, types.UnionType) else (found,)
+        inner = [one for one in options if isinstance(one, type) and issubclass(one, BaseModel)]
+        if not inner:
+            return []
+        model = inner[0]
+    return [f.alias or name for name, f in model.model_fields.items()]
+
+
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$")
+_KEY = re.compile(r"""^\s*("[^"]*"|'[^']*'|[\w-]+)\s*=""")
+
+
+def line_of(text: str, place: Place) -> int | None:
+    """The line, from 1, where a key or table of a TOML text stands; of its nearest parent where it has no line of its own."""
+    lines: dict[Place, int] = {}
+    tables: dict[str, int] = {}
+    current: Place = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            names = [part.strip().strip("\"'") for part in header.group(2).split(".")]
+            if header.group(1) == "[[":
+                tables[names[-1]] = tables.get(names[-1], -1) + 1
+            current = ()
+            for name in names:
+                current = (*current, name, tables[name]) if name in tables else (*current, name)
+            lines.setdefault(current, number)
+        elif key := _KEY.match(line):
+            lines.setdefault((*current, key.group(1).strip("\"'")), number)
+    while place:
+        if place in lines:
+            return lines[place]
+        place = place[:-1]
+    return None
