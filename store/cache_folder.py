@@ -1,4 +1,4 @@
-"""Where this machine keeps what every project of one user shares: Label Studio's environment, which browser was found."""
+"""Where this machine keeps what all projects of one user share: Label Studio's environment, the choice of a browser."""
 
 import os
 from pathlib import Path
