@@ -1,0 +1,30 @@
+"""What a project decides about its rounds and its model."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LearningSettings:
+    """How rounds are made up and which model is fitted.
+
+    Attributes:
+        size: How many records a round gives to training, its control arm among them.
+        strategy: A strategy's name, or `auto`.
+        holdout: How many records are drawn in the first round to measure with; at most a quarter of the pool.
+        control_share: The share of each round that is drawn at random and trained on.
+        annotators_per_record: How many people answer for each record.
+        repeat_share: The share of a round's records that one more person answers.
+        seed: The seed of every draw and fit.
+        model: The rung of the ladder, `probe` or `fine-tune`.
+        encoder: The encoder's folder or name on the Hub.
+    """
+
+    size: int = 100
+    strategy: str = "auto"
+    holdout: int = 200
+    control_share: float = 0.1
+    annotators_per_record: int = 1
+    repeat_share: float = 0.1
+    seed: int = 0
+    model: str = "probe"
+    encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
