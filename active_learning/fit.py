@@ -1,0 +1,174 @@
+"""From labels to the current model: a snapshot, a fit, what it says of the pool, how well it does on the holdout."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from active_learning.learning_set import LearningSet, read_learning_set
+from active_learning.settings import LearningSettings
+from store import models, pool, predictions, records, snapshots
+from store.database import Store, utc_now
+from store.embeddings import StoredVectors
+from store.errors import RequestError
+from store.label_schema import LabelSchema
+from training import classifier, load
+from training.encoder import Encoder
+from training.examples import Examples, Inputs, Predictions
+from training.metrics import Metrics, evaluate
+
+Say = Callable[[str], None]
+
+
+class NothingToMeasureWith(RequestError):
+    """There is no labelled holdout, and no test split."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the holdout says of a model, and of one that was fitted on the control arm alone.
+
+    Attributes:
+        metrics: Of the model that was fitted on all training labels.
+        control: Of the model fitted on the control arm; `None` while the arm has too few labels.
+        control_labels: How many labels the control arm has.
+    """
+
+    metrics: Metrics
+    control: Metrics | None
+    control_labels: int
+
+
+def fit_model(
+    store: Store, schema: LabelSchema, folder: Path, settings: LearningSettings, *, round_id: str | None = None, say: Say
+) -> models.Model:
+    """Fit the project's model on what is labelled now, keep it, and keep what it says of every record.
+
+    The model is named by its snapshot, rung, encoder and seed: fitting the same again, after a kill too, gives the same
+    model, and loads it where it lies already.
+
+    Raises:
+        NothingLabelled: No record has a label.
+        TooFewLabels: There are fewer labels or classes than a fit needs.
+    """
+    snapshot = snapshots.take_snapshot(store, schema)
+    learning = read_learning_set(store, schema, snapshot.snapshot_id)
+    encoder = Encoder(settings.encoder, StoredVectors(store))
+    model_id = _model_id(snapshot.snapshot_id, schema, settings, encoder.key)
+    path = folder / "models" / model_id
+    store.let_go()
+    if path.exists():
+        fitted = load(path, cache=StoredVectors(store))
+    else:
+        say(f"Fitting {settings.model} on {len(learning.train)} labels.")
+        rung = classifier(settings.model, schema, settings.encoder, cache=StoredVectors(store))
+        fitted = rung.fit(learning.train, seed=settings.seed)
+        fitted.save(path, snapshot_id=snapshot.snapshot_id)
+    said = fitted.predict(_everything(store))
+    recipe = {"model": settings.model, "labels": len(learning.train)}
+    with store.transaction():
+        models.add_model(
+            store,
+            models.Model(
+                model_id=model_id,
+                rung=settings.model,
+                encoder=encoder.key,
+                recipe=recipe,
+                seed=settings.seed,
+                snapshot_id=snapshot.snapshot_id,
+                round_id=round_id,
+                metrics=None,
+                calibration={"temperature": fitted.temperature},
+                path=str(path.relative_to(folder)),
+                alias="current",
+                schema_hash=schema.hash,
+                fitted_at=utc_now(),
+            ),
+        )
+        predictions.write_predictions(store, model_id, said.ids.tolist(), said.probabilities)
+    kept = models.model(store, model_id)
+    assert kept is not None
+    return kept
+
+
+def _model_id(snapshot_id: str, schema: LabelSchema, settings: LearningSettings, encoder: str) -> str:
+    facts = [snapshot_id, schema.hash, settings.model, encoder, settings.seed]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _everything(store: Store) -> Inputs:
+    """Every text record: the pool, what is labelled, what is held out."""
+    table = records.records(store)
+    texts = [text or "" for text in table["text"].to_pylist()]
+    return Inputs(
+        ids=np.array(table["record_id"].to_pylist(), dtype=np.str_),
+        texts=texts,
+        content_hashes=np.array(table["content_hash"].to_pylist(), dtype=np.str_),
+    )
+
+
+def score_pool(store: Store, folder: Path) -> None:
+    """Let the current model speak of records that came after it was fitted."""
+    current = models.current_model(store)
+    if current is None:
+        return
+    known, _ = predictions.predictions(store, current.model_id)
+    waiting = set(pool.pool(store)["record_id"].to_pylist()) - set(known)
+    if waiting:
+        said = load(folder / current.path, cache=StoredVectors(store)).predict(_everything(store))
+        predictions.write_predictions(store, current.model_id, said.ids.tolist(), said.probabilities)
+
+
+def evaluate_model(
+    store: Store, schema: LabelSchema, settings: LearningSettings, model: models.Model, *, say: Say
+) -> Measured:
+    """Measure a model on the holdout, and beside it the same recipe on the control arm alone; the figures are kept.
+
+    Raises:
+        NothingToMeasureWith: No holdout record has a label, and there is no test split.
+    """
+    assert model.snapshot_id is not None
+    learning = read_learning_set(store, schema, model.snapshot_id)
+    if not len(learning.holdout):
+        raise NothingToMeasureWith(
+            "No labelled record is held out, so nothing can be measured. Set [rounds] holdout and run a round, or import a "
+            "test split."
+        )
+    ids, probabilities = predictions.predictions(store, model.model_id)
+    said = Predictions(np.array(ids, dtype=np.str_), probabilities).of(learning.holdout.ids)
+    metrics = _measure(schema, learning.holdout, said, settings.seed)
+    control = _control_metrics(store, schema, settings, learning, say)
+    measured = Measured(metrics, control, len(learning.control))
+    with store.transaction():
+        models.set_metrics(store, model.model_id, metrics_json(measured, len(learning.train)))
+    return measured
+
+
+def metrics_json(measured: Measured, labels: int) -> dict[str, Any]:
+    """The figures as the store keeps them."""
+    return {
+        "labels": labels,
+        "holdout": measured.metrics.to_json(),
+        "control_labels": measured.control_labels,
+        "control": measured.control.to_json() if measured.control is not None else None,
+    }
+
+
+def _measure(schema: LabelSchema, examples: Examples, said: Predictions, seed: int) -> Metrics:
+    return evaluate(examples.labels, said.probabilities, classes=schema.classes, seed=seed)
+
+
+def _control_metrics(
+    store: Store, schema: LabelSchema, settings: LearningSettings, learning: LearningSet, say: Say
+) -> Metrics | None:
+    if len(np.unique(learning.control.labels)) < 2 or len(learning.control) == len(learning.train):
+        return None
+    say(f"Fitting {settings.model} on the control arm's {len(learning.control)} labels.")
+    store.let_go()
+    rung = classifier(settings.model, schema, settings.encoder, cache=StoredVectors(store))
+    fitted = rung.fit(learning.control, seed=settings.seed)
+    return _measure(schema, learning.holdout, fitted.predict(learning.holdout.inputs()), settings.seed)
