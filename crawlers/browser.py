@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -269,31 +270,39 @@ def _run(command: list[str], *, limit: float, silent: float | None = None) -> bo
         )
     except OSError:
         return False
+    assert child.stdout is not None
+    output = child.stdout
     heard = threading.Event()
 
     def listen() -> None:
-        assert child.stdout is not None
-        while child.stdout.read1(65536):  # type: ignore[union-attr, attr-defined]
+        while os.read(output.fileno(), 65536):
             heard.set()
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
-    left = limit
-    pause = min(silent or limit, limit)
-    while left > 0:
+    try:
+        return _waited(child, heard, limit, silent or limit) == 0
+    finally:  # also on Ctrl-C: the child is in a session of its own and would go on without us
         try:
-            return child.wait(timeout=min(pause, left)) == 0
-        except subprocess.TimeoutExpired:
-            left -= pause
-            if silent is not None and not heard.is_set():
-                break
-            heard.clear()
-        except BaseException:  # Ctrl-C: the child is in a session of its own and would go on without us
             os.killpg(child.pid, signal.SIGKILL)
-            raise
-    os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    return False
+        except ProcessLookupError:
+            pass  # all of it has ended by itself
+        child.wait()
+        listener.join(timeout=5)  # something that left the session may hold the pipe open
+        output.close()
+
+
+def _waited(child: subprocess.Popen[bytes], heard: threading.Event, limit: float, silent: float) -> int | None:
+    """The exit code, or None when the time was up or nothing was heard for `silent` seconds."""
+    ends = time.monotonic() + limit
+    while (left := ends - time.monotonic()) > 0:
+        try:
+            return child.wait(timeout=min(silent, left))
+        except subprocess.TimeoutExpired:
+            if not heard.is_set():
+                return None
+            heard.clear()
+    return None
 
 
 def _is_root() -> bool:
