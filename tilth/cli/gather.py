@@ -1,0 +1,63 @@
+"""The verbs that bring records in: crawl, import, curate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tilth.cli.console import print_json, progress, say
+
+
+def crawl(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Argument(help="The source's name; all of them without it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run the sources that the project file declares."""
+    from tilth.gathering import crawl_sources
+
+    with progress("pages") as advance:
+        result = crawl_sources(context.obj, source, advance)
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        for line in result.lines():
+            say(line)
+    if result.failed:
+        raise typer.Exit(2)
+
+
+def import_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A CSV, JSONL or Parquet file.")],
+    text: Annotated[str, typer.Option(help="The column with the text.")] = "text",
+    label: Annotated[str | None, typer.Option(help="The column with the label, where there is one.")] = None,
+    id: Annotated[str | None, typer.Option("--id", help="The column with the row's own id.")] = None,
+    split: Annotated[str | None, typer.Option(help="The column that says train, validation or test.")] = None,
+    annotator: Annotated[str | None, typer.Option(help="The column that says who labelled the row.")] = None,
+    source: Annotated[str | None, typer.Option(help="What to call this source; the file's name without it.")] = None,
+) -> None:
+    """Bring in a CSV, JSONL or Parquet file, with or without labels; the whole file or nothing."""
+    from tilth.gathering import import_records
+
+    with progress("rows") as advance:
+        for line in import_records(
+            context.obj, file, text=text, label=label, id=id, split=split, annotator=annotator, source=source, advance=advance
+        ):
+            say(line)
+
+
+def curate(context: typer.Context) -> None:
+    """Find near-equal records, so that people see one of each and a split never tears them apart."""
+    from store.curation.duplicates import find_duplicates
+
+    with context.obj.open_store() as store:
+        found = find_duplicates(store)
+    say(f"{found.records} records: {found.clusters} clusters of near-equal ones; {found.set_aside} records set aside and kept.")
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Put these verbs on the command line."""
+    app.command()(crawl)
+    app.command("import")(import_)
+    app.command()(curate)

@@ -1,0 +1,96 @@
+"""The verbs around models: fit, evaluate, round, loop, simulate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tilth.cli.console import print_json, print_rows, progress, say
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def fit(context: typer.Context) -> None:
+    """Fit the model on what is labelled now, and let it speak of every record."""
+    from tilth.learning import fit_project
+
+    for line in fit_project(context.obj, say=say):
+        say(line)
+
+
+def evaluate(context: typer.Context, as_json: Json = False) -> None:
+    """Measure the current model on the holdout, with intervals, beside the control arm."""
+    from tilth.learning import evaluate_project
+
+    figures = evaluate_project(context.obj, say=say if not as_json else lambda _: None)
+    if as_json:
+        print_json(figures.metrics)
+        return
+    print_rows("On the holdout", ["", "value", "from", "to"], figures.scalars)
+    print_rows("Per class", ["class", "precision", "recall", "F1", "records"], figures.per_class)
+
+
+def round_(
+    context: typer.Context,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for people's answers instead of stopping there.")] = False,
+) -> None:
+    """Run one round: score, select, push, wait for people, pull, audit, fit, evaluate; an open one goes on."""
+    from tilth.learning import run_rounds
+
+    for line in run_rounds(context.obj, rounds=1, wait=wait, say=say):
+        say(line)
+
+
+def loop(
+    context: typer.Context,
+    rounds: Annotated[int, typer.Option(help="How many rounds at most.")] = 10,
+    budget: Annotated[int | None, typer.Option(help="Stop when so many answers were asked for.")] = None,
+) -> None:
+    """Run round after round, waiting for people in each, until the pool, the rounds or the budget end."""
+    from tilth.learning import run_rounds
+
+    for line in run_rounds(context.obj, rounds=rounds, wait=True, budget=budget, say=say):
+        say(line)
+
+
+def simulate(
+    context: typer.Context,
+    strategies: Annotated[str, typer.Option(help="Strategies to play, with commas between.")] = "auto",
+    rounds: Annotated[int, typer.Option(help="How many rounds.")] = 7,
+    size: Annotated[int, typer.Option(help="How many labels a round.")] = 100,
+    seeds: Annotated[int, typer.Option(help="How many seeds, from 0.")] = 3,
+    file: Annotated[Path | None, typer.Option(help="A labelled CSV instead of the project's own labels.")] = None,
+    text: Annotated[str, typer.Option(help="With --file: the column with the text.")] = "text",
+    label: Annotated[str, typer.Option(help="With --file: the column with the label.")] = "label",
+    as_json: Json = False,
+) -> None:
+    """Play strategies against random choice on labels one has, and say what choosing saved."""
+    from tilth.learning import simulate_project
+
+    with progress("rounds played") as advance:
+        played = simulate_project(
+            context.obj,
+            strategies.split(","),
+            rounds=rounds,
+            size=size,
+            seeds=seeds,
+            file=file,
+            text=text,
+            label=label,
+            advance=advance,
+        )
+    if as_json:
+        print_json(played.as_dict())
+        return
+    print_rows("Accuracy by number of labels, mean over seeds", played.columns, played.rows)
+    for line in played.lines:
+        say(line)
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Put these verbs on the command line."""
+    app.command()(fit)
+    app.command()(evaluate)
+    app.command("round")(round_)
+    app.command()(loop)
+    app.command()(simulate)

@@ -1,0 +1,49 @@
+"""A project: its folder, what its file declares, and the parts that the verbs work with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from store.label_schema import LabelSchema
+from tilth.project_file import FILE_NAME, ProjectFile, error_at, read_project_file
+
+if TYPE_CHECKING:
+    from crawlers.site_source import SiteSource
+    from labeling.studio_client import StudioClient
+    from store.database import Store
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a `tilth.toml`; all of a project's state is in it."""
+
+    folder: Path
+
+    @cached_property
+    def file(self) -> ProjectFile:
+        """What `tilth.toml` declares."""
+        return read_project_file(self.file_path)
+
+    @property
+    def file_path(self) -> Path:
+        """Where `tilth.toml` lies."""
+        return self.folder / FILE_NAME
+
+    @cached_property
+    def schema(self) -> LabelSchema:
+        """The label schema."""
+        return self.file.label_schema
+
+    @contextmanager
+    def open_store(self) -> Iterator["Store"]:
+        """The project's memory, with the schema known to it; given up at the end."""
+        from store.database import Store
+        from store.schemas import use_schema
+
+        _ = self.file
+        with Store(self.folder / "tilth.duckdb") as store:
+            use_schema(store, self.schema)
+            yield store

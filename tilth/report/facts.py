@@ -1,0 +1,183 @@
+"""What the report says, gathered from the store: plain numbers and texts, no pictures."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from store import issues, labels, models, pages, records, rounds, splits
+from store.database import Store
+from store.label_schema import LabelSchema
+
+SHOWN_SUSPICIONS = 40
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A label that is probably wrong, with its text and what became of it."""
+
+    text: str
+    given: str
+    suggested: str
+    score: float
+    state: str
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """Everything on the page.
+
+    Attributes:
+        crawl: One row a source and way of fetching: source, rendered, pages, failed, disallowed, MB.
+        fetches: Pages by minute, for the picture.
+        label_rows: label, split, records.
+        curve: arm, round, labels, accuracy, low, high.
+        metrics: The current model's figures on the holdout.
+        suspicions: The most suspicious labels first.
+        issue_states: How many label errors are open, sent, confirmed, corrected.
+        annotators: One row a person.
+        agreement: Krippendorff's alpha with its interval, when two people answered the same records.
+    """
+
+    counts: Mapping[str, int]
+    crawl: Sequence[Mapping[str, Any]]
+    fetches: Sequence[Mapping[str, Any]]
+    label_rows: Sequence[Mapping[str, Any]]
+    curve: Sequence[Mapping[str, Any]]
+    rounds: Sequence[Mapping[str, Any]]
+    metrics: Mapping[str, Any] | None
+    suspicions: Sequence[Suspicion]
+    issue_states: Mapping[str, int]
+    annotators: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    agreement: Mapping[str, Any] | None = None
+
+
+def gather_facts(store: Store, schema: LabelSchema) -> ReportFacts:
+    """Read everything that the report shows."""
+    from labeling.agreement import annotator_rows, project_agreement
+
+    label_table = labels.labels(store)
+    split_of = dict(_pairs(splits.splits(store), "record_id", "split"))
+    all_rounds = rounds.rounds(store)
+    current = models.current_model(store)
+    return ReportFacts(
+        counts={
+            "pages fetched": pages.pages(store).num_rows,
+            "records": sum(row["records"] for row in records.record_counts(store).to_pylist()),
+            "labelled": label_table.num_rows,
+            "rounds": len(all_rounds),
+        },
+        crawl=_crawl_rows(store),
+        fetches=_fetches(store),
+        label_rows=_label_rows(schema, label_table, split_of),
+        curve=learning_points(all_rounds),
+        rounds=[_round_row(one) for one in all_rounds],
+        metrics=current.metrics if current is not None else None,
+        suspicions=_suspicions(store),
+        issue_states=_issue_states(store),
+        annotators=annotator_rows(store, schema),
+        agreement=project_agreement(store, schema),
+    )
+
+
+def _pairs(table: pa.Table, key: str, value: str) -> list[tuple[Any, Any]]:
+    return list(zip(table[key].to_pylist(), table[value].to_pylist(), strict=True))
+
+
+def _crawl_rows(store: Store) -> list[dict[str, Any]]:
+    rows: dict[tuple[str, str], Counter[str]] = {}
+    for row in pages.page_counts(store).to_pylist():
+        found = rows.setdefault((row["source_name"], row["rendered"]), Counter())
+        disallowed = row["robots"] == "disallowed"
+        good = row["status"] is not None and 200 <= row["status"] < 300 and not row["error_kind"]
+        found["disallowed" if disallowed else "pages" if good else "failed"] += row["pages"]
+        found["bytes"] += row["body_bytes"]
+    return [
+        {
+            "source": source,
+            "rendered": rendered,
+            "pages": found["pages"],
+            "failed": found["failed"],
+            "disallowed": found["disallowed"],
+            "megabytes": found["bytes"] / 1e6,
+        }
+        for (source, rendered), found in rows.items()
+    ]
+
+
+def _fetches(store: Store) -> list[dict[str, Any]]:
+    table = pages.pages(store)
+    minutes = Counter(
+        (moment.replace(second=0, microsecond=0).isoformat(), rendered)
+        for moment, rendered in _pairs(table, "fetched_at", "rendered")
+    )
+    return [{"minute": minute, "source": rendered, "pages": count} for (minute, rendered), count in sorted(minutes.items())]
+
+
+def _label_rows(schema: LabelSchema, table: pa.Table, split_of: Mapping[str, str]) -> list[dict[str, Any]]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for record_id, value in _pairs(table, "record_id", "value"):
+        for name in schema.classes_in(schema.current(json.loads(value))):
+            counts[(name, split_of.get(record_id, "train"))] += 1
+    return [{"label": name, "split": split, "records": count} for (name, split), count in sorted(counts.items())]
+
+
+def learning_points(all_rounds: Sequence[rounds.Round]) -> list[dict[str, Any]]:
+    """The learning curve and the control arm's, a point a round that was measured."""
+    points = []
+    for one in all_rounds:
+        numbers = one.numbers
+        for arm, metrics, count in (
+            ("chosen by the model", numbers.get("holdout"), numbers.get("labels")),
+            ("drawn at random", numbers.get("control"), numbers.get("control_labels")),
+        ):
+            if metrics:
+                accuracy = metrics["accuracy"]
+                points.append(
+                    {
+                        "arm": arm,
+                        "round": one.number,
+                        "labels": count,
+                        "accuracy": accuracy["value"],
+                        "low": accuracy["low"],
+                        "high": accuracy["high"],
+                    }
+                )
+    return points
+
+
+def _round_row(one: rounds.Round) -> dict[str, Any]:
+    asked = one.numbers.get("asked", {})
+    accuracy = (one.numbers.get("holdout") or {}).get("accuracy", {})
+    return {
+        "number": one.number,
+        "state": one.state,
+        "strategy": one.strategy,
+        "asked": sum(asked.values()),
+        "labels": one.numbers.get("labels"),
+        "accuracy": accuracy.get("value"),
+        "low": accuracy.get("low"),
+        "high": accuracy.get("high"),
+    }
+
+
+def _suspicions(store: Store) -> list[Suspicion]:
+    table = issues.issues(store, kind="label-error").slice(0, SHOWN_SUSPICIONS)
+    texts = dict(_pairs(records.records(store, table["record_id"].to_pylist()), "record_id", "text"))
+    return [
+        Suspicion(
+            text=texts.get(row["record_id"]) or "",
+            given=json.loads(row["given"])["label"],
+            suggested=json.loads(row["suggested"])["label"] if row["suggested"] else "",
+            score=row["score"],
+            state=row["state"],
+        )
+        for row in table.to_pylist()
+    ]
+
+
+def _issue_states(store: Store) -> dict[str, int]:
+    return dict(Counter(issues.issues(store, kind="label-error")["state"].to_pylist()))
