@@ -1,14 +1,14 @@
 """A claim and its proof: what a benchmark measured, what it must reach, and whether it does.
 
-A script `benchmarks/<claim>.py` measures, makes a `Figure` of each number and ends with `raise SystemExit(proof.publish())`:
+A script `benchmarks/<claim>.py` measures, makes a `Figure` of each number and publishes them:
 
     options = arguments(__doc__)
     proof = Proof("store_ingest", compares="ingest against a bare Arrow insert, interleaved", quick=options.quick)
     proof.add(at_least("rate against bare insert", 0.71, 0.5, unit="ratio", runs=[0.70, 0.71, 0.72]))
     raise SystemExit(proof.publish())
 
-`publish` prints a table and writes `benchmarks/results/<claim>.json`; the quick form writes `benchmarks/results/quick/<claim>.json`, so
-that it never stands in for the full one.
+`publish` prints a table and writes `benchmarks/results/<claim>.json`; the quick form writes to
+`benchmarks/results/quick/`, so that it never stands in for the full one.
 """
 
 import argparse
@@ -142,7 +142,7 @@ def machine() -> str:
         platform.system(),
         f"Python {platform.python_version()}",
     ]
-    return ", ".join(parts + [_accelerator()])
+    return ", ".join([*parts, _accelerator()])
 
 
 def _processor() -> str:

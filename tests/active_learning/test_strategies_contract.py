@@ -1,0 +1,295 @@
+"""What every strategy promises, proved for each of them."""
+
+import tracemalloc
+from collections.abc import Callable
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from active_learning import pool as pool_module
+from active_learning.pool import Pool, PoolError
+from active_learning.strategies import STRATEGIES, Strategy, UnknownStrategy, strategy
+
+CHECKS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> Pool:
+    """Small pools with what goes wrong in real ones: equal rows, one class, one cluster, nothing at all."""
+    size = draw(st.integers(0, 40))
+    classes = draw(st.integers(1, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    levels = draw(st.sampled_from([1, 2, 50]))  # few levels: many ties
+    weights = rng.integers(1, levels + 1, size=(size, classes)).astype(float)
+    embeddings = rng.integers(-levels, levels + 1, size=(size, 3)).astype(np.float32)
+    labelled = draw(st.sampled_from([None, 0, 1, 7]))
+    clusters = draw(st.sampled_from([None, 1, 3, 100]))
+    return Pool(
+        ids=np.array([f"record-{number}" for number in rng.permutation(1000)[:size]], dtype=np.str_),
+        probabilities=weights / weights.sum(axis=1, keepdims=True),
+        embeddings=embeddings,
+        labelled_embeddings=None if labelled is None else rng.normal(size=(labelled, 3)).astype(np.float32),
+        clusters=None
+        if clusters is None
+        else np.array([f"c{c}" for c in rng.integers(clusters, size=size)], dtype=np.str_),
+    )
+
+
+def reordered(pool: Pool, order: np.ndarray) -> Pool:
+    """The same pool, its rows in another order."""
+    return Pool(
+        ids=pool.ids[order],
+        probabilities=None if pool.probabilities is None else pool.probabilities[order],
+        embeddings=None if pool.embeddings is None else pool.embeddings[order],
+        labelled_embeddings=None if pool.labelled_embeddings is None else pool.labelled_embeddings[::-1],
+        clusters=None if pool.clusters is None else pool.clusters[order],
+    )
+
+
+def large_pool(size: int, *, classes: int = 5, dimensions: int = 8, seed: int = 0) -> Pool:
+    rng = np.random.default_rng(seed)
+    return Pool(
+        ids=np.array([f"{number:08d}" for number in range(size)]),
+        probabilities=rng.dirichlet(np.ones(classes), size=size),
+        embeddings=rng.normal(size=(size, dimensions)).astype(np.float32),
+    )
+
+
+class StrategyContract:
+    """A subclass names the strategy and inherits the proofs."""
+
+    strategy: Callable[..., object]
+
+    @given(pools(), st.integers(0, 60), st.integers(0, 2**32))
+    @CHECKS
+    def test_chooses_n_distinct_ids_of_the_pool(self, pool: Pool, n: int, seed: int) -> None:
+        chosen = self.strategy(pool, n, np.random.default_rng(seed))
+        assert len(chosen.ids) == len(set(chosen.ids)) == min(n, pool.clusters_left)
+        assert set(chosen.ids) <= set(pool.ids)
+        assert len(chosen.scores) == len(chosen.ids)
+        assert ((chosen.scores >= 0) & (chosen.scores <= 1)).all()
+        assert chosen.reason
+
+    @given(pools(), st.integers(1, 60), st.integers(0, 2**32))
+    @CHECKS
+    def test_chooses_at_most_one_record_of_a_cluster(self, pool: Pool, n: int, seed: int) -> None:
+        if pool.clusters is None:
+            return
+        cluster_of = dict(zip(pool.ids, pool.clusters, strict=True))
+        clusters = [cluster_of[one] for one in self.strategy(pool, n, np.random.default_rng(seed)).ids]
+        assert len(clusters) == len(set(clusters))
+
+    @given(pools(), st.integers(1, 60), st.integers(0, 2**32), st.randoms(use_true_random=False))
+    @CHECKS
+    def test_the_order_of_rows_changes_nothing(self, pool: Pool, n: int, seed: int, shuffler) -> None:
+        order = list(range(len(pool)))
+        shuffler.shuffle(order)
+        first = self.strategy(pool, n, np.random.default_rng(seed))
+        second = self.strategy(reordered(pool, np.array(order, dtype=int)), n, np.random.default_rng(seed))
+        assert first.ids.tolist() == second.ids.tolist()
+        assert first.scores.tolist() == second.scores.tolist()
+
+    def test_the_order_of_rows_changes_nothing_in_a_pool_larger_than_a_chunk(self) -> None:
+        pool = large_pool(3000)
+        with patch.object(pool_module, "ROWS_AT_ONCE", 512):
+            first = self.strategy(pool, 50, np.random.default_rng(3))
+            order = np.random.default_rng(1).permutation(3000)
+            second = self.strategy(reordered(pool, order), 50, np.random.default_rng(3))
+        assert first.ids.tolist() == second.ids.tolist()
+
+    def test_the_same_seed_chooses_the_same_whatever_the_global_random_state(self) -> None:
+        pool = large_pool(400)
+        np.random.seed(1)  # noqa: NPY002
+        first = self.strategy(pool, 20, np.random.default_rng(5))
+        np.random.seed(2)  # noqa: NPY002
+        state = np.random.get_state()[1].tolist()  # noqa: NPY002
+        second = self.strategy(pool, 20, np.random.default_rng(5))
+        assert first.ids.tolist() == second.ids.tolist()
+        assert np.random.get_state()[1].tolist() == state  # noqa: NPY002
+
+    def test_ties_are_broken_differently_by_different_seeds(self) -> None:
+        pool = Pool(
+            ids=np.array([f"r{number}" for number in range(300)]),
+            probabilities=np.full((300, 3), 1 / 3),
+            embeddings=np.ones((300, 2), dtype=np.float32),
+        )
+        choices = {tuple(self.strategy(pool, 5, np.random.default_rng(seed)).ids) for seed in range(6)}
+        assert len(choices) == 6
+
+    def test_leaves_the_pool_as_it_was(self) -> None:
+        pool = large_pool(200)
+        before = (pool.ids.copy(), pool.probabilities.copy(), pool.embeddings.copy())
+        self.strategy(pool, 10, np.random.default_rng(0))
+        assert all(
+            (now == then).all()
+            for now, then in zip((pool.ids, pool.probabilities, pool.embeddings), before, strict=True)
+        )
+
+    def test_memory_does_not_grow_with_pool_times_batch(self) -> None:
+        pool = large_pool(20_000)
+        self.strategy(pool, 10, np.random.default_rng(0))  # imports are not what is measured
+        tracemalloc.start()
+        self.strategy(pool, 400, np.random.default_rng(0))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 20_000 * 400 * 8  # one float for each record and pick
+
+
+class TestRandom(StrategyContract):
+    strategy = staticmethod(strategy("random"))
+
+    def test_every_record_is_as_likely_as_every_other(self) -> None:
+        pool = Pool(np.array([f"{number:032x}" for number in range(50)]))
+        drawn = np.concatenate([self.strategy(pool, 5, np.random.default_rng(seed)).ids for seed in range(2000)])
+        counts = np.unique(drawn, return_counts=True)[1]
+        # 200 expected of each; chi-square with 49 degrees of freedom is over 86 once in a thousand.
+        assert len(counts) == 50
+        assert ((counts - 200) ** 2 / 200).sum() < 86
+
+    def test_a_large_cluster_is_no_likelier_than_a_single_record(self) -> None:
+        clusters = np.array(["large"] * 90 + [f"single{number}" for number in range(10)])
+        pool = Pool(np.array([f"r{number}" for number in range(100)]), clusters=clusters)
+        drawn = [self.strategy(pool, 1, np.random.default_rng(seed)).ids[0] for seed in range(1100)]
+        assert 60 < sum(int(one[1:]) < 90 for one in drawn) < 140  # 100 expected, standard deviation 9.5
+
+    def test_every_member_of_a_cluster_is_drawn_sometimes(self) -> None:
+        pool = Pool(np.array(["a", "b", "c"]), clusters=np.array(["x", "x", "x"]))
+        assert {self.strategy(pool, 1, np.random.default_rng(seed)).ids[0] for seed in range(60)} == {"a", "b", "c"}
+
+
+class NeedsProbabilities(StrategyContract):
+    def test_without_a_model_it_says_what_to_do(self) -> None:
+        with pytest.raises(PoolError, match="needs a model"):
+            self.strategy(Pool(np.array(["a", "b"]), embeddings=np.eye(2)), 1, np.random.default_rng(0))
+
+
+class TestLeastConfidence(NeedsProbabilities):
+    strategy = staticmethod(strategy("least-confidence"))
+
+    def test_takes_the_lowest_maximum(self) -> None:
+        pool = Pool(
+            np.array(["sure", "unsure", "between"]), np.array([[0.9, 0.05, 0.05], [0.4, 0.3, 0.3], [0.5, 0.5, 0.0]])
+        )
+        chosen = self.strategy(pool, 3, np.random.default_rng(0))
+        assert chosen.ids.tolist() == ["unsure", "between", "sure"]
+        assert chosen.scores == pytest.approx([0.6, 0.5, 0.1])
+
+
+class TestMargin(NeedsProbabilities):
+    strategy = staticmethod(strategy("margin"))
+
+    def test_takes_the_smallest_gap_between_the_two_likeliest(self) -> None:
+        pool = Pool(
+            np.array(["sure", "unsure", "between"]), np.array([[0.9, 0.05, 0.05], [0.4, 0.3, 0.3], [0.5, 0.5, 0.0]])
+        )
+        chosen = self.strategy(pool, 3, np.random.default_rng(0))
+        assert chosen.ids.tolist() == ["between", "unsure", "sure"]
+        assert chosen.scores == pytest.approx([1.0, 0.9, 0.15])
+
+
+class TestEntropy(NeedsProbabilities):
+    strategy = staticmethod(strategy("entropy"))
+
+    def test_takes_the_most_spread_out(self) -> None:
+        pool = Pool(
+            np.array(["sure", "unsure", "two"]), np.array([[1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3], [0.5, 0.5, 0.0]])
+        )
+        chosen = self.strategy(pool, 3, np.random.default_rng(0))
+        assert chosen.ids.tolist() == ["unsure", "two", "sure"]
+        assert chosen.scores == pytest.approx([1.0, np.log(2) / np.log(3), 0.0])
+
+
+class NeedsEmbeddings(StrategyContract):
+    def test_without_embeddings_it_says_what_to_do(self) -> None:
+        with pytest.raises(PoolError, match="needs an embedding"):
+            self.strategy(Pool(np.array(["a", "b"]), np.full((2, 2), 0.5)), 1, np.random.default_rng(0))
+
+
+class TestClusterMargin(NeedsProbabilities, NeedsEmbeddings):
+    strategy = staticmethod(strategy("cluster-margin"))
+
+    def test_two_far_groups_both_get_picked_though_one_is_more_uncertain(self) -> None:
+        embeddings = np.array([[1, 0]] * 10 + [[0, 1]] * 10, dtype=np.float32)
+        closer = np.where(np.arange(20) < 10, 0.50, 0.55)
+        pool = Pool(np.array([f"r{number:02d}" for number in range(20)]), np.c_[closer, 1 - closer], embeddings)
+        chosen = self.strategy(pool, 2, np.random.default_rng(0)).ids
+        assert {int(one[1:]) < 10 for one in chosen} == {True, False}
+
+    def test_certain_records_are_not_looked_at_while_there_are_uncertain_ones(self) -> None:
+        pool = large_pool(1000)
+        gap = 1 - STRATEGIES["margin"](pool, 100, np.random.default_rng(0)).scores[-1]
+        chosen = self.strategy(pool, 10, np.random.default_rng(0))
+        assert (1 - chosen.scores <= gap).all()
+
+
+class TestTypiclust(NeedsEmbeddings):
+    strategy = staticmethod(strategy("typiclust"))
+
+    def blobs(self, labelled: np.ndarray | None = None) -> Pool:
+        """Three tight directions of 40, 30 and 20 records, each with a stray one at its edge."""
+        rng = np.random.default_rng(0)
+        rows, ids = [], []
+        for axis, size in enumerate((40, 30, 20)):
+            rows.append(np.eye(3)[axis] + rng.normal(scale=0.02, size=(size, 3)))
+            ids += [f"blob{axis}-{number}" for number in range(size)]
+            rows.append(np.eye(3)[axis] + 0.4 * np.eye(3)[(axis + 1) % 3][None, :])
+            ids.append(f"stray{axis}")
+        return Pool(np.array(ids), embeddings=np.concatenate(rows), labelled_embeddings=labelled)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_takes_a_typical_record_of_each_region_the_largest_first(self, seed: int) -> None:
+        chosen = self.strategy(self.blobs(), 3, np.random.default_rng(seed)).ids
+        assert [one.split("-")[0] for one in chosen] == ["blob0", "blob1", "blob2"]
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_region_that_has_a_label_comes_last(self, seed: int) -> None:
+        chosen = self.strategy(self.blobs(labelled=np.eye(3)[:1]), 2, np.random.default_rng(seed)).ids
+        assert {one.split("-")[0] for one in chosen} == {"blob1", "blob2"}
+
+    def test_needs_no_model(self) -> None:
+        assert len(self.strategy(self.blobs(), 5, np.random.default_rng(0))) == 5
+
+
+class TestAuto(StrategyContract):
+    strategy = staticmethod(strategy("auto"))
+
+    def test_is_typiclust_while_there_is_no_model_and_cluster_margin_then(self) -> None:
+        warm = large_pool(300)
+        cold = Pool(warm.ids, embeddings=warm.embeddings)
+        for pool, name in ((cold, "typiclust"), (warm, "cluster-margin")):
+            expected = strategy(name)(pool, 9, np.random.default_rng(1)).ids
+            assert self.strategy(pool, 9, np.random.default_rng(1)).ids.tolist() == expected.tolist()
+
+    def test_stays_with_typiclust_until_there_are_twice_as_many_labels_as_classes(self) -> None:
+        warm = large_pool(300, classes=5)
+        for labels, name in ((9, "typiclust"), (10, "cluster-margin")):
+            labelled = np.random.default_rng(2).normal(size=(labels, 8))
+            pool = Pool(warm.ids, warm.probabilities, warm.embeddings, labelled)
+            assert self.strategy(pool, 9, np.random.default_rng(1)).reason == name
+
+    def test_where_nothing_embeds_the_records_it_still_chooses(self) -> None:
+        ids = np.array(["a", "b", "c"])
+        assert self.strategy(Pool(ids), 2, np.random.default_rng(0)).reason == "random"
+        assert self.strategy(Pool(ids, np.full((3, 2), 0.5)), 2, np.random.default_rng(0)).reason == "margin"
+
+
+def test_every_registered_strategy_is_proved_here() -> None:
+    proved: set[Strategy] = set()
+    kinds: list[type] = [StrategyContract]
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        proved |= {kind.__dict__["strategy"].__func__} if "strategy" in kind.__dict__ else set()
+    assert proved == set(STRATEGIES.values())
+
+
+@pytest.mark.parametrize(
+    "wrong, right", [("margn", "margin"), ("cluster_margin", "cluster-margin"), ("Entropy", "entropy")]
+)
+def test_an_unknown_strategy_is_answered_with_the_nearest(wrong: str, right: str) -> None:
+    with pytest.raises(UnknownStrategy, match=f'"{right}" was perhaps meant') as refusal:
+        strategy(wrong)
+    assert refusal.value.exit_code == 2
