@@ -57,7 +57,7 @@ def resolve(requirements: list[str]) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="tilth-pins-") as folder:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", *requirements], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--prefer-binary", *requirements], check=True)
         frozen = subprocess.run(
             [python, "-m", "pip", "freeze", "--all", "--exclude-editable"], check=True, capture_output=True, text=True
         )
