@@ -1,8 +1,8 @@
 """Issues: suspicions about records and labels, and what became of them.
 
-An issue is named by what is suspected, so that the same suspicion raised twice is one row. It is `open` until it is sent to
-people (`sent`); a person's look ends it as `confirmed` (what was given stands) or `corrected`; `dismissed` means that the
-suspicion was given up before anyone looked, and it may come back.
+An issue is named by what is suspected, so that the same suspicion raised twice is one row. It is `open` until it is
+sent to people (`sent`); a person's look ends it as `confirmed` (what was given stands) or `corrected`; `dismissed`
+means that the suspicion was given up before anyone looked, and it may come back.
 """
 
 import hashlib
@@ -34,17 +34,17 @@ COLUMNS = pa.schema(
 
 
 def issue_id(kind: str, record_id: str | None, given: str | None, key: str = "") -> str:
-    """32 hex digits that name a suspicion: its kind, the record, the value under suspicion, and `key` where that is not enough."""
+    """32 hex digits that name a suspicion: kind, record, given value, and `key` where that is not enough."""
     parts = [kind, record_id or "", given or "", key]
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def add_issues(store: Store, batch: pa.Table) -> int:
-    """Keep suspicions as open issues; those that are known and that nobody has looked at take the newer score and evidence.
+    """Keep suspicions as open issues; a known one that nobody has looked at takes the newer score and evidence.
 
     Args:
-        batch: `kind`, `record_id` (nullable), `evidence` (JSON), and where there are such `score` in [0, 1], `given` and
-            `suggested` (JSON), `key` (told apart by, where kind, record and given value are not enough).
+        batch: `kind`, `record_id` (nullable), `evidence` (JSON), and where there are such `score` in [0, 1], `given`
+            and `suggested` (JSON), `key` (told apart by, where kind, record and given value are not enough).
 
     Returns:
         How many were not known before. Issues that were sent, confirmed or corrected stay as they are.
@@ -103,7 +103,9 @@ def open_issues(store: Store, kind: str | None = None, limit: int | None = None)
     return issues(store, kind=kind, states=("open",)).slice(0, limit)
 
 
-def set_state(store: Store, issue_ids: Sequence[str], state: State, *, assignment_ids: Sequence[str] | None = None) -> None:
+def set_state(
+    store: Store, issue_ids: Sequence[str], state: State, *, assignment_ids: Sequence[str] | None = None
+) -> None:
     """Say what became of issues.
 
     Args:
@@ -126,9 +128,3 @@ def set_state(store: Store, issue_ids: Sequence[str], state: State, *, assignmen
             """,
             [state, utc_now() if state in ENDED else None],
         )
-
-
-def second_looks(store: Store) -> set[str]:
-    """The ids of all assignments that were second looks at an issue."""
-    rows = store.read("SELECT DISTINCT assignment_id FROM issues WHERE assignment_id IS NOT NULL")
-    return set(rows["assignment_id"].to_pylist())

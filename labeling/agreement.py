@@ -1,0 +1,251 @@
+"""How far people agree, and how good each of them is.
+
+Krippendorff, "Computing Krippendorff's Alpha-Reliability", 2011, for nominal values. Second looks do not count: whoever
+gave one had seen what others and the model had said.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from labeling.answers import Answers, standing_answers
+from labeling.resolve import OutOfFold, annotator_accuracy, untied, wide
+from store.label_schema import LabelSchema
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 1000
+CHUNK = 50
+# cleanlab takes some 10 microseconds a record and class in Python; beyond this many, the answers alone are judged.
+MOST_CELLS = 400_000
+
+ANNOTATOR_COLUMNS = pa.schema(
+    [
+        ("annotator", pa.string()),
+        ("answers", pa.int64()),
+        ("shared", pa.int64()),
+        ("agreement_with_others", pa.float64()),
+        ("quality", pa.float64()),
+        ("method", pa.string()),
+        ("median_lead_time", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two annotators, how many records both answered, and the share of these that they answered alike."""
+
+    first: str
+    second: str
+    records: int
+    agreement: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far people agree on the records that several of them answered.
+
+    Attributes:
+        records: How many records two or more people answered.
+        alpha: Krippendorff's alpha, at most 1; 0 is what chance gives. None where it is not defined: no such record, or
+            all of their answers name one class.
+        interval: 95 % bootstrap interval of alpha over records, or None.
+        percent: The share of pairs of answers to one record that are alike, in [0, 1], the mean over records; or None.
+        pairs: Every two annotators who share a record.
+    """
+
+    records: int
+    alpha: float | None
+    interval: tuple[float, float] | None
+    percent: float | None
+    pairs: tuple[Pair, ...]
+
+
+def agreement(annotations: pa.Table, schema: LabelSchema, *, relooks: Collection[str] = (), seed: int = 0) -> Agreement:
+    """How far the annotators agree.
+
+    Args:
+        annotations: Columns of the `annotations` table, in any order.
+        relooks: The assignments that were second looks; answers to them are left out.
+        seed: Of the bootstrap.
+
+    Raises:
+        SchemaError: An answer is not possible under the schema any more.
+    """
+    answers = standing_answers(annotations, schema, relooks=relooks, first_looks_only=True)
+    counts = _value_counts(answers)
+    counts = counts[counts.sum(axis=1) > 1]
+    if not len(counts):
+        return Agreement(0, None, None, None, ())
+    alpha = float(_alphas(counts, np.ones((1, len(counts))))[0])
+    people = counts.sum(axis=1)
+    alike = (counts * (counts - 1)).sum(axis=1) / (people * (people - 1))
+    return Agreement(
+        records=len(counts),
+        alpha=None if np.isnan(alpha) else alpha,
+        interval=None if np.isnan(alpha) else _interval(counts, np.random.default_rng(seed)),
+        percent=float(alike.mean()),
+        pairs=_pairs(answers),
+    )
+
+
+def annotators(
+    annotations: pa.Table,
+    schema: LabelSchema,
+    *,
+    relooks: Collection[str] = (),
+    out_of_fold: OutOfFold | None = None,
+) -> pa.Table:
+    """What is known of each annotator, the best first.
+
+    Returns:
+        `annotator`; `answers`, the records answered; `shared`, those of them that others answered too;
+        `agreement_with_others`, the share of pairs with another's answer that are alike (NULL without shared
+        records); `quality` in [0, 1]; `method` of that: `crowdlab` where out-of-fold probabilities allow it, `vote`
+        where the answers alone are judged, `prior` where there was nothing to judge by; `median_lead_time` in seconds
+        (NULL where unknown).
+    """
+    answers = standing_answers(annotations, schema, relooks=relooks, first_looks_only=True)
+    if not len(answers):
+        return ANNOTATOR_COLUMNS.empty_table()
+    table = wide(answers) if (answers.classes >= 0).all() else None
+    quality = annotator_accuracy(answers, len(schema.classes))
+    people = np.bincount(answers.record, minlength=len(answers.records))
+    shared_answer = people[answers.record] > 1
+    m = len(answers.annotators)
+    shared = np.bincount(answers.annotator[shared_answer], minlength=m)
+    method = np.where(shared > 0, "vote", "prior").astype(object)
+    if table is not None and out_of_fold is not None:
+        judged = _crowdlab_quality(answers, table, out_of_fold)
+        method[~np.isnan(judged)] = "crowdlab"
+        quality = np.where(np.isnan(judged), quality, judged)
+    alike = _agreement_with_others(answers)
+    lead = [np.median(t) if len(t) else None for t in (_lead_times(answers, row) for row in range(m))]
+    order = np.lexsort((np.array(answers.annotators), -quality))
+    return (
+        pa.table(
+            {
+                "annotator": answers.annotators,
+                "answers": np.bincount(answers.annotator, minlength=m),
+                "shared": shared,
+                "agreement_with_others": pa.array(alike, from_pandas=True),
+                "quality": np.clip(quality, 0.0, 1.0),
+                "method": list(method),
+                "median_lead_time": pa.array(lead, pa.float64()),
+            },
+        )
+        .cast(ANNOTATOR_COLUMNS)
+        .take(order)
+    )
+
+
+def _lead_times(answers: Answers, annotator: int) -> Floats:
+    times = answers.lead_time[answers.annotator == annotator]
+    known: Floats = times[~np.isnan(times)]
+    return known
+
+
+def _value_counts(answers: Answers) -> Floats:
+    """(R, V) how many people gave each record each value."""
+    counts = np.zeros((len(answers.records), len(answers.values)))
+    np.add.at(counts, (answers.record, answers.value), 1)
+    return counts
+
+
+def _alphas(counts: Floats, weights: Floats) -> Floats:
+    """Nominal alpha of each resample.
+
+    The package `krippendorff` holds a matrix of values by values for each record (470 MB for 10,000 records of 77
+    classes) and knows no weights, which a bootstrap needs; the tests hold this to it.
+
+    Args:
+        counts: (R, V); every record has two answers or more.
+        weights: (B, R) how often a resample holds each record.
+
+    Returns:
+        (B,); NaN where all values are the same.
+    """
+    people = counts.sum(axis=1)
+    alike = (counts * (counts - 1)).sum(axis=1) / (people - 1)
+    total = weights @ people
+    per_value = weights @ counts
+    chance = total**2 - (per_value**2).sum(axis=1)
+    observed = total - weights @ alike
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alphas: Floats = np.where(chance > 0, 1 - (total - 1) * observed / chance, np.nan)
+    return alphas
+
+
+def _interval(counts: Floats, rng: np.random.Generator) -> tuple[float, float]:
+    r = len(counts)
+    drawn = [
+        _alphas(counts, rng.multinomial(r, np.full(r, 1 / r), size=CHUNK).astype(np.float64))
+        for _ in range(RESAMPLES // CHUNK)
+    ]
+    low, high = np.nanpercentile(np.concatenate(drawn), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _shared_pairs(answers: Answers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows (P,) and (P,) of every two answers to one record, the earlier annotator first."""
+    starts = np.flatnonzero(np.r_[True, np.diff(answers.record) > 0])
+    sizes = np.diff(np.r_[starts, len(answers)])
+    left, right = [], []
+    for step in range(1, int(sizes.max(initial=1))):
+        # Answers are sorted by record: a row's partner `step` further on is in the same record or there is none.
+        rows = np.arange(len(answers) - step)
+        rows = rows[answers.record[rows] == answers.record[rows + step]]
+        left.append(rows)
+        right.append(rows + step)
+    empty = np.zeros(0, dtype=np.int64)
+    return np.concatenate([empty, *left]), np.concatenate([empty, *right])
+
+
+def _pairs(answers: Answers) -> tuple[Pair, ...]:
+    left, right = _shared_pairs(answers)
+    m = len(answers.annotators)
+    pair, of = np.unique(answers.annotator[left] * m + answers.annotator[right], return_inverse=True)
+    records = np.bincount(of, minlength=len(pair))
+    alike = np.bincount(of, weights=answers.value[left] == answers.value[right], minlength=len(pair))
+    return tuple(
+        Pair(answers.annotators[p // m], answers.annotators[p % m], int(n), float(a / n))
+        for p, n, a in zip(pair, records, alike, strict=True)
+    )
+
+
+def _agreement_with_others(answers: Answers) -> Floats:
+    left, right = _shared_pairs(answers)
+    same = answers.value[left] == answers.value[right]
+    m = len(answers.annotators)
+    both = np.concatenate([answers.annotator[left], answers.annotator[right]])
+    counted = np.bincount(both, minlength=m)
+    alike = np.bincount(both, weights=np.concatenate([same, same]), minlength=m)
+    return np.where(counted > 0, alike / np.maximum(counted, 1), np.nan)
+
+
+def _crowdlab_quality(answers: Answers, table: Floats, out_of_fold: OutOfFold) -> Floats:
+    """(M,) CROWDLAB's quality of each annotator, NaN where it cannot be had."""
+    from cleanlab.multiannotator import get_label_quality_multiannotator
+
+    quality = np.full(len(answers.annotators), np.nan)
+    place = {str(name): row for row, name in enumerate(out_of_fold.ids)}
+    rows = np.array([row for row, name in enumerate(answers.records) if name in place], dtype=np.int64)
+    if len(rows) * out_of_fold.probabilities.shape[1] > MOST_CELLS:
+        rows = rows[(~np.isnan(table[rows])).sum(axis=1) > 1]
+    given = table[rows]
+    seen = ~np.isnan(given).all(axis=0)
+    if not len(rows) or (~np.isnan(given)).sum(axis=1).max() < 2:
+        return quality
+    found = get_label_quality_multiannotator(
+        given[:, seen],
+        untied(out_of_fold.probabilities[[place[answers.records[row]] for row in rows]]),
+        consensus_method="majority_vote",
+        return_detailed_quality=False,
+        verbose=False,
+    )
+    quality[np.flatnonzero(seen)] = found["annotator_stats"]["annotator_quality"].sort_index().to_numpy()
+    return quality
