@@ -3,7 +3,7 @@
 Every array travels with its ids: a row means the record that `ids` names there, and the order of rows means nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -129,7 +129,7 @@ class Selection:
     Attributes:
         ids: (n,) distinct record ids, most wanted first.
         scores: (n,) float64, how much each was wanted, in [0, 1]; comparable within one selection only.
-        reason: Why these, in words for the person who labels them.
+        reason: Why these, in a sentence for the person who labels them.
     """
 
     ids: Ids
@@ -146,6 +146,9 @@ class Selection:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+Strategy = Callable[[Pool, int, np.random.Generator], Selection]
 
 
 def row_slices(rows: int, at_once: int = ROWS_AT_ONCE) -> Iterator[slice]:

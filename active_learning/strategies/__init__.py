@@ -6,12 +6,10 @@ a line in `STRATEGIES`.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-import numpy as np
-
-from active_learning.pool import Pool, Selection
+from active_learning.pool import Pool, Strategy
 from active_learning.strategies.auto import auto
 from active_learning.strategies.cluster_margin import cluster_margin
 from active_learning.strategies.entropy import entropy
@@ -20,8 +18,6 @@ from active_learning.strategies.margin import margin
 from active_learning.strategies.random import random
 from active_learning.strategies.typiclust import typiclust
 from store.errors import RequestError
-
-Strategy = Callable[[Pool, int, np.random.Generator], Selection]
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
     {
@@ -34,6 +30,7 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
         "typiclust": typiclust,
     }
 )
+NEED_A_MODEL = frozenset({"cluster-margin", "entropy", "least-confidence", "margin"})
 
 
 class UnknownStrategy(RequestError):
@@ -51,3 +48,13 @@ def strategy(name: str) -> Strategy:
     nearest = difflib.get_close_matches(name.lower().replace("_", "-"), STRATEGIES, n=1, cutoff=0.5)
     meant = f'; "{nearest[0]}" was perhaps meant' if nearest else ""
     raise UnknownStrategy(f'there is no strategy "{name}"{meant}. There are: {", ".join(STRATEGIES)}.')
+
+
+def strategy_or_random(name: str, pool: Pool) -> Strategy:
+    """The strategy called `name`; `random` where it needs a model and the pool has no probabilities yet.
+
+    Raises:
+        UnknownStrategy: There is none; the message names the nearest.
+    """
+    wanted = strategy(name)
+    return random if name in NEED_A_MODEL and pool.probabilities is None else wanted

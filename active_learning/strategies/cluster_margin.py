@@ -13,6 +13,8 @@ from active_learning.strategies.margin import one_minus_margin
 from active_learning.strategies.seeded_order import Positions, best_of_each_cluster, draw_seed
 from active_learning.strategies.uncertainty import score_rows
 
+REASON = "Its two likeliest classes lie close, and it is unlike the others that were chosen."
+
 
 def cluster_margin(pool: Pool, n: int, rng: np.random.Generator, *, candidates_per_pick: int = 10) -> Selection:
     """Choose `n` records with small margins, taken round-robin from the smallest group up.
@@ -37,7 +39,7 @@ def cluster_margin(pool: Pool, n: int, rng: np.random.Generator, *, candidates_p
         groups = k_means(unit_rows(embeddings[candidates]), n, seed)
         candidates = candidates[_round_robin(groups)]
     chosen = candidates[: max(n, 0)]
-    return Selection(pool.ids[chosen], scores[chosen], "cluster-margin")
+    return Selection(pool.ids[chosen], scores[chosen], REASON)
 
 
 def _round_robin(groups: Groups) -> Positions:

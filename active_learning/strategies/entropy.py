@@ -17,7 +17,7 @@ def entropy(pool: Pool, n: int, rng: np.random.Generator) -> Selection:
     Raises:
         PoolError: The pool has no probabilities.
     """
-    return most_uncertain(pool, n, rng, relative_entropy, "entropy")
+    return most_uncertain(pool, n, rng, relative_entropy, "entropy", "Many classes are possible.")
 
 
 def relative_entropy(probabilities: Floats) -> Floats:

@@ -15,7 +15,7 @@ def least_confidence(pool: Pool, n: int, rng: np.random.Generator) -> Selection:
     Raises:
         PoolError: The pool has no probabilities.
     """
-    return most_uncertain(pool, n, rng, one_minus_confidence, "least-confidence")
+    return most_uncertain(pool, n, rng, one_minus_confidence, "least-confidence", "Its likeliest class is not likely.")
 
 
 def one_minus_confidence(probabilities: Floats) -> Floats:

@@ -15,7 +15,7 @@ def margin(pool: Pool, n: int, rng: np.random.Generator) -> Selection:
     Raises:
         PoolError: The pool has no probabilities.
     """
-    return most_uncertain(pool, n, rng, one_minus_margin, "margin")
+    return most_uncertain(pool, n, rng, one_minus_margin, "margin", "Its two likeliest classes lie close.")
 
 
 def one_minus_margin(probabilities: Floats) -> Floats:

@@ -10,4 +10,4 @@ def random(pool: Pool, n: int, rng: np.random.Generator) -> Selection:
     """Choose `n` clusters uniformly, and of each one record at random; `scores` are the lots that were drawn."""
     seed = draw_seed(rng)
     chosen = one_of_each_cluster(pool, seed, n)
-    return Selection(pool.ids[chosen], cluster_lots(pool, seed)[chosen], "random")
+    return Selection(pool.ids[chosen], cluster_lots(pool, seed)[chosen], "Drawn at random.")

@@ -1,8 +1,7 @@
 """An order of the pool that depends on the seed and the ids, never on where a row stands.
 
-The store may give the same pool in another order after a resume or a compaction. So ties between scores, and all
-that would follow the order of rows, follow a seeded hash of the ids: the same seed chooses the same records, however the
-rows lie.
+The store may give the same pool in another order after a resume or a compaction. So ties between scores, and all that
+would follow the order of rows, follow a seeded hash of the ids: one seed chooses the same records, however they lie.
 """
 
 from typing import Any

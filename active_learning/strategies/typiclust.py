@@ -13,6 +13,7 @@ from active_learning.strategies.grouping import Groups, Vectors, k_means, unit_r
 from active_learning.strategies.seeded_order import Positions, canonical_rows, draw_seed, one_of_each_cluster
 
 DISTANCES_AT_ONCE = 4_000_000
+REASON = "Typical of a region that has no label yet."
 
 
 def typiclust(
@@ -48,12 +49,12 @@ def typiclust(
     looked_at = one_of_each_cluster(pool, seed, max(look_at, 20 * n))
     n = min(n, len(looked_at))
     if n <= 0:
-        return Selection(pool.ids[:0], np.empty(0), "typiclust")
+        return Selection(pool.ids[:0], np.empty(0), REASON)
     vectors = unit_rows(embeddings[looked_at])
     labelled = vectors[:0] if pool.labelled_embeddings is None else unit_rows(canonical_rows(pool.labelled_embeddings))
     groups = k_means(np.concatenate([labelled, vectors]), min(len(labelled) + n, max_groups), seed)
     chosen, scores = _typical_of_groups(vectors, groups[len(labelled) :], groups[: len(labelled)], n, neighbours)
-    return Selection(pool.ids[looked_at[chosen]], scores, "typiclust")
+    return Selection(pool.ids[looked_at[chosen]], scores, REASON)
 
 
 def typicality(vectors: Vectors, neighbours: int) -> npt.NDArray[np.float64]:

@@ -14,7 +14,9 @@ from active_learning.strategies.seeded_order import best_of_each_cluster, draw_s
 RowScores = Callable[[Floats], Floats]  # (rows, K) probabilities -> (rows,) in [0, 1], higher is less certain
 
 
-def most_uncertain(pool: Pool, n: int, rng: np.random.Generator, scores_of: RowScores, strategy: str) -> Selection:
+def most_uncertain(
+    pool: Pool, n: int, rng: np.random.Generator, scores_of: RowScores, strategy: str, reason: str
+) -> Selection:
     """Choose the `n` records with the highest `scores_of`, one of each cluster, ties in seeded order.
 
     Raises:
@@ -22,7 +24,7 @@ def most_uncertain(pool: Pool, n: int, rng: np.random.Generator, scores_of: RowS
     """
     scores = score_rows(pool.need_probabilities(strategy), scores_of)
     best = best_of_each_cluster(scores, pool, draw_seed(rng), n)
-    return Selection(pool.ids[best], scores[best], strategy)
+    return Selection(pool.ids[best], scores[best], reason)
 
 
 def score_rows(probabilities: Floats, scores_of: RowScores) -> npt.NDArray[np.float64]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from active_learning import pool as pool_module
 from active_learning.pool import Pool, PoolError
-from active_learning.strategies import STRATEGIES, Strategy, UnknownStrategy, strategy
+from active_learning.strategies import STRATEGIES, Strategy, UnknownStrategy, strategy, strategy_or_random
 
 CHECKS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
 
@@ -268,12 +268,16 @@ class TestAuto(StrategyContract):
         for labels, name in ((9, "typiclust"), (10, "cluster-margin")):
             labelled = np.random.default_rng(2).normal(size=(labels, 8))
             pool = Pool(warm.ids, warm.probabilities, warm.embeddings, labelled)
-            assert self.strategy(pool, 9, np.random.default_rng(1)).reason == name
+            expected = strategy(name)(pool, 9, np.random.default_rng(1)).ids
+            assert self.strategy(pool, 9, np.random.default_rng(1)).ids.tolist() == expected.tolist()
 
     def test_where_nothing_embeds_the_records_it_still_chooses(self) -> None:
         ids = np.array(["a", "b", "c"])
-        assert self.strategy(Pool(ids), 2, np.random.default_rng(0)).reason == "random"
-        assert self.strategy(Pool(ids, np.full((3, 2), 0.5)), 2, np.random.default_rng(0)).reason == "margin"
+        assert self.strategy(Pool(ids), 2, np.random.default_rng(0)).reason == "Drawn at random."
+        assert (
+            self.strategy(Pool(ids, np.full((3, 2), 0.5)), 2, np.random.default_rng(0)).reason
+            == "Its two likeliest classes lie close."
+        )
 
 
 def test_every_registered_strategy_is_proved_here() -> None:
@@ -293,3 +297,9 @@ def test_an_unknown_strategy_is_answered_with_the_nearest(wrong: str, right: str
     with pytest.raises(UnknownStrategy, match=f'"{right}" was perhaps meant') as refusal:
         strategy(wrong)
     assert refusal.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_every_strategy_has_a_way_to_begin_without_a_model(name: str) -> None:
+    cold = Pool(np.array(["a", "b", "c"]), embeddings=np.eye(3))
+    assert len(strategy_or_random(name, cold)(cold, 2, np.random.default_rng(0))) == 2
