@@ -19,6 +19,7 @@ SCHEMA = LabelSchema(
     descriptions={"weather": "rain and sun"},
 )
 MORNING = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
+DECLARED = json.dumps({"start": ["https://forum.example/page/1"]})
 AT = datetime(2099, 1, 1, tzinfo=UTC)
 
 
@@ -70,7 +71,7 @@ def label_rows(ids: list[str], classes: list[int], *, quality: float = 0.9, anno
 def _pages(store: Store, ids: list[str]) -> None:
     """Two pages that show every record, the second later; a third that robots.txt disallows."""
     with store.transaction() as db:
-        db.execute("INSERT INTO sources VALUES ('s1', 'forum', 'site', '{}', $1)", [MORNING])
+        db.execute("INSERT INTO sources VALUES ('s1', 'forum', 'site', $1, $2)", [DECLARED, MORNING])
         for number, robots in ((1, "allowed"), (2, "allowed"), (3, "disallowed")):
             db.execute(
                 """
