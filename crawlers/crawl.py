@@ -1,0 +1,274 @@
+"""A crawl as its owner sees it: start the process that fetches, bring what it found into the store, end it.
+
+The store's file is held only while a batch is brought in, never while pages are being fetched.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from filelock import FileLock, Timeout
+
+from crawlers.crawl_spec import CrawlSpec
+from crawlers.drain import drain
+from crawlers.frontier import Frontier
+from crawlers.outcome import CrawlResult, Outcome
+from crawlers.run import GRACE_SECONDS
+from crawlers.site_source import SiteSource
+from store.database import DiskFull, Store, StoreHeldElsewhere
+from store.errors import RequestError, TilthError
+from store.sources import source_id
+
+PAGES_WORTH_A_DRAIN = 500
+SECONDS_BETWEEN_DRAINS = 5.0
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+class CrawlFailed(TilthError):
+    """The process that fetches could not go on; what it had fetched is kept."""
+
+
+class CrawlRunning(TilthError):
+    """Another crawl of the same project is under way."""
+
+
+class NoSources(RequestError):
+    """There is nothing to crawl."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a crawl is."""
+
+    source: str
+    pages: int
+    records: int
+    seconds: float
+
+    @property
+    def pages_per_second(self) -> float:
+        """Pages a second since the crawl began."""
+        return self.pages / self.seconds if self.seconds else 0.0
+
+
+def _unheard(_: object) -> None:
+    return
+
+
+def crawl(
+    store: Store,
+    project_folder: Path,
+    sources: Sequence[SiteSource],
+    *,
+    contact: str,
+    say: Callable[[str], None] = _unheard,
+    progress: Callable[[Progress], None] = _unheard,
+    timeout: float = 30.0,
+) -> CrawlResult:
+    """Run sources one after another, and bring what they give into the store.
+
+    What an earlier crawl had fetched when it died is brought in first. A second crawl fetches again, and adds no record
+    twice.
+
+    Args:
+        store: Given up while pages are fetched.
+        project_folder: `frontier.sqlite` and `warc/` are made in it.
+        sources: What to crawl; their names must differ.
+        contact: Goes into the user agent, so that a site's people can reach the user.
+        say: Gets a plain line at each stage.
+        progress: Called some times a second.
+        timeout: Seconds until the fetch of a page is given up.
+
+    Returns:
+        The figures and the troubles; `exit_code` is 2 when no start page of a source could be had.
+
+    Raises:
+        BrowserMissing: A source is to be drawn by a browser, and there is none.
+        CrawlFailed: The process that fetches died, or could not go on. What was fetched before is in the store.
+        CrawlRunning: Another crawl of this project is under way.
+        DiskFull: There was no room to keep a page.
+        NoSources: `sources` is empty.
+    """
+    if not sources:
+        raise NoSources("There is no source to crawl; declare one as [[source]] in tilth.toml.")
+    if any(source.render == "browser" for source in sources):
+        from crawlers.browser import find_browser
+
+        find_browser()
+    project_folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    outcome = Outcome(uuid.uuid4().hex, sources)
+    with _alone(project_folder), Frontier(project_folder / "frontier.sqlite") as frontier, _sigterm_raises():
+        left = drain(store, frontier, outcome.hear)
+        if left:
+            say(f"Brought in {left} pages that an earlier crawl had fetched.")
+        try:
+            for source in sources:
+                say(f'Crawling "{source.name}" ({source.render}).')
+                look = partial(_look, progress, source, outcome, frontier, began)
+                spec = _spec(outcome, source, project_folder, contact, timeout)
+                _fetch(
+                    store,
+                    frontier,
+                    spec,
+                    source,
+                    outcome,
+                    look,
+                )
+        finally:
+            drain(store, frontier, outcome.hear)
+            store.let_go()
+    return outcome.result(time.monotonic() - began)
+
+
+def _spec(outcome: Outcome, source: SiteSource, folder: Path, contact: str, timeout: float) -> CrawlSpec:
+    declared = source.declared()
+    return CrawlSpec(
+        run_id=outcome.run_id,
+        source_id=source_id(source.name, declared),
+        source=declared,
+        project_folder=str(folder.resolve()),
+        contact=contact,
+        timeout=timeout,
+    )
+
+
+def _fetch(
+    store: Store, frontier: Frontier, spec: CrawlSpec, source: SiteSource, outcome: Outcome, look: Callable[[], None]
+) -> None:
+    frontier.add_source(spec.source_id, name=source.name, kind=source.kind, declared=spec.source)
+    store.let_go()
+    with tempfile.TemporaryDirectory(prefix="tilth-crawl-") as place:
+        told, log = Path(place) / "spec.json", Path(place) / "log"
+        spec.write(told)
+        with log.open("wb") as errors, _child(told, errors) as child:
+            drained = time.monotonic()
+            while not _ended(child):
+                look()
+                waiting, _ = frontier.waiting()
+                if waiting >= PAGES_WORTH_A_DRAIN or (waiting and time.monotonic() - drained > SECONDS_BETWEEN_DRAINS):
+                    _drain_if_free(store, frontier, outcome)
+                    drained = time.monotonic()
+            said = child.stdout.read() if child.stdout else b""
+        look()
+        if child.returncode:
+            _raise_failure(source, child.returncode, said, log.read_text(errors="replace"))
+
+
+def _drain_if_free(store: Store, frontier: Frontier, outcome: Outcome) -> None:
+    try:
+        drain(store, frontier, outcome.hear)
+    except StoreHeldElsewhere:
+        return  # it waits in the outbox; the last drain, after the fetching, is the one that must succeed
+    finally:
+        store.let_go()
+
+
+@contextmanager
+def _child(told: Path, errors: object) -> Iterator[subprocess.Popen[bytes]]:
+    """The process that fetches. It lives no longer than the block, and no longer than this process."""
+    root = str(Path(__file__).resolve().parent.parent)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+    child = subprocess.Popen(
+        # -P: a folder of the user's that is named like one of our packages must not be imported instead.
+        [sys.executable, "-P", "-m", "crawlers.run", str(told)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,  # type: ignore[call-overload]
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        yield child
+    finally:
+        assert child.stdin is not None
+        child.stdin.close()  # at its end the child finishes what it is fetching
+        try:
+            child.wait(timeout=GRACE_SECONDS + 4)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        if child.stdout:
+            child.stdout.close()
+
+
+def _ended(child: "subprocess.Popen[bytes]") -> bool:
+    try:
+        child.wait(timeout=SECONDS_BETWEEN_LOOKS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _raise_failure(source: SiteSource, code: int, said: bytes, log: str) -> None:
+    last = said.decode(errors="replace").strip().splitlines()
+    failure = json.loads(last[-1]) if last else {"kind": "failed", "message": _last_line(log) or f"exit code {code}"}
+    if failure["kind"] == "disk-full":
+        raise DiskFull(
+            f'No space left on the disk while "{source.name}" was crawled. What was fetched before is safe; '
+            "free some room and crawl again."
+        )
+    error = CrawlFailed(
+        f'The crawl of "{source.name}" broke off ({failure["message"]}). What was fetched before is in the store; '
+        "crawl again."
+    )
+    if log.strip():
+        error.add_note(log[-4000:])
+    raise error
+
+
+def _last_line(log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return lines[-1][:200] if lines else ""
+
+
+def _look(
+    progress: Callable[[Progress], None], source: SiteSource, outcome: Outcome, frontier: Frontier, began: float
+) -> None:
+    pages, records = frontier.waiting()
+    so_far = outcome.new + outcome.known + records
+    progress(Progress(source.name, outcome.pages + pages, so_far, time.monotonic() - began))
+
+
+@contextmanager
+def _alone(project_folder: Path) -> Iterator[None]:
+    lock = FileLock(project_folder / "frontier.sqlite.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise CrawlRunning(
+            f"Another crawl of {project_folder} is under way; wait for it to end, or stop it."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that the child is ended and what it fetched is brought in."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,208 @@
+"""What a crawl came to: the figures, and the troubles in words that a person can act on."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crawlers.drain import Drained
+from crawlers.scope import canonical_url
+from crawlers.site_source import SiteSource
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something about a source that is not as its declaration expects.
+
+    Attributes:
+        source: Its name.
+        message: What, where, and what to do.
+        refused: The source cannot be crawled as it is declared: no start page could be had.
+        field: The key of the declaration that it is about, for the line in the project file; () when it is none.
+    """
+
+    source: str
+    message: str
+    refused: bool = False
+    field: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True)
+class CrawlResult:
+    """The figures of a crawl.
+
+    Attributes:
+        pages: How many pages the crawl kept, those that failed or were not allowed among them.
+        statuses: Pages by HTTP status; those that were asked for and never answered under None.
+        records_new: Records that the store did not have.
+        records_known: Records that were met again.
+        disallowed: Pages that robots.txt disallows: noted, not fetched.
+        errors: Pages by kind of error.
+        left_over: Pages that an earlier crawl had fetched and that this one brought in.
+        seconds: How long it took.
+        troubles: What a person should look at, worst first.
+    """
+
+    pages: int
+    statuses: Mapping[int | None, int]
+    records_new: int
+    records_known: int
+    disallowed: int
+    errors: Mapping[str, int]
+    left_over: int
+    seconds: float
+    troubles: tuple[Trouble, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """2 where the request is wrong: a source of which no start page could be had; else 0."""
+        return 2 if any(trouble.refused for trouble in self.troubles) else 0
+
+
+@dataclass
+class SourceTally:
+    """What is counted of one source while its pages come in."""
+
+    source: SiteSource
+    starts: dict[str, str | None] = field(default_factory=dict)  # URL: what was wrong, None: a page was had
+    html_pages: int = 0
+    without_items: list[str] = field(default_factory=list)
+    items: int = 0
+    empty: int = 0
+    unmatched: Counter[str] = field(default_factory=Counter)
+
+    def hear(self, page: Mapping[str, Any], tally: Mapping[str, Any]) -> None:
+        """Count one page."""
+        error = page["error"]
+        if page["depth"] == 0:
+            self.starts[page["url"]] = error
+        drawn = error is None or str(error).startswith("wait-for")
+        if not drawn or (page["status"] or 0) >= 300:
+            return
+        self.html_pages += 1
+        self.items += tally["items"]
+        self.empty += tally["empty"]
+        self.unmatched.update(tally["unmatched"])
+        if not tally["items"]:
+            self.without_items.append(page["url"])
+
+    def troubles(self) -> list[Trouble]:
+        """What to tell a person about this source."""
+        return [*self._start_troubles(), *self._item_troubles(), *self._field_troubles()]
+
+    def _start_troubles(self) -> list[Trouble]:
+        name = self.source.name
+        failed = {url: error for url, error in self.starts.items() if error and not error.startswith("wait-for")}
+        refused = bool(self.starts) and len(failed) == len(self.starts)
+        written = {canonical_url(url): position for position, url in enumerate(self.source.start)}
+        return [
+            Trouble(
+                name, f'source "{name}": start URL {url} {_of_start(error)}', refused, _start_field(written.get(url))
+            )
+            for url, error in sorted(failed.items())
+        ]
+
+    def _item_troubles(self) -> list[Trouble]:
+        source = self.source
+        said: list[Trouble] = []
+        if source.item is None:
+            if self.empty:
+                message = f"no main text was found on {_pages(self.empty)} of {self.html_pages}; they gave no record."
+                said.append(Trouble(source.name, f'source "{source.name}": {message}'))
+            return said
+        if self.html_pages and not self.items:
+            hint = "" if source.render == "browser" else '; where scripts draw the items, write render = "browser"'
+            message = (
+                f'item selector "{source.item}" matched nothing on {_pages(self.html_pages)}, such as '
+                f"{self.without_items[0]}. Check it against the source of such a page{hint}."
+            )
+            said.append(Trouble(source.name, f'source "{source.name}": {message}', field=("item",)))
+        if self.empty:
+            message = (
+                f'{self.empty} of {self.items} items have no text by "{source.fields["text"]}" and gave no record; '
+                "check the selector under [source.fields]."
+            )
+            said.append(Trouble(source.name, f'source "{source.name}": {message}', field=("fields", "text")))
+        return said
+
+    def _field_troubles(self) -> list[Trouble]:
+        said = []
+        for name in self.source.fields.keys() | {"key"}:
+            selector = self.source.key if name == "key" else self.source.fields[name]
+            if name == "text" or not self.items or self.unmatched[name] < self.items:
+                continue
+            what = "key" if name == "key" else f"field {name}"
+            message = (
+                f'{what}: selector "{selector}" matched nothing in all {self.items} items; correct it or take it out.'
+            )
+            path = ("key",) if name == "key" else ("fields", name)
+            said.append(Trouble(self.source.name, f'source "{self.source.name}": {message}', field=path))
+        return sorted(said, key=lambda trouble: trouble.field)
+
+
+class Outcome:
+    """Hears what is drained and adds it up."""
+
+    def __init__(self, run_id: str, sources: Sequence[SiteSource]) -> None:
+        self.run_id = run_id
+        self._tallies = {source.name: SourceTally(source) for source in sources}
+        self._statuses: Counter[int | None] = Counter()
+        self._errors: Counter[str] = Counter()
+        self._disallowed = self._left_over = self.pages = self.new = self.known = 0
+
+    def hear(self, drained: Drained) -> None:
+        """Count a batch that is in the store."""
+        self.new += drained.new
+        self.known += drained.known
+        for waiting in drained.pages:
+            if waiting.run_id != self.run_id:
+                self._left_over += 1
+                continue
+            self.pages += 1
+            page = waiting.page
+            self._tallies[drained.source_name].hear(page, waiting.tally)
+            if page["robots"] == "disallowed":
+                self._disallowed += 1
+                continue
+            self._statuses[page["status"]] += 1
+            if page["error"]:
+                self._errors[page["error"].split(":", 1)[0]] += 1
+
+    def result(self, seconds: float) -> CrawlResult:
+        """All of it."""
+        troubles = [trouble for tally in self._tallies.values() for trouble in tally.troubles()]
+        return CrawlResult(
+            pages=self.pages,
+            statuses=dict(self._statuses),
+            records_new=self.new,
+            records_known=self.known,
+            disallowed=self._disallowed,
+            errors=dict(self._errors),
+            left_over=self._left_over,
+            seconds=seconds,
+            troubles=tuple(sorted(troubles, key=lambda trouble: not trouble.refused)),
+        )
+
+
+def _of_start(error: str) -> str:
+    kind, said = error.split(": ", 1)
+    advice = {
+        "status": "check the address",
+        "not-html": "name a page that a reader would see",
+        "timeout": "check that the site is up, in a browser",
+        "connection": "check the address and that the site is up",
+        "robots": "the site does not want it crawled; ask its owner, or choose another start",
+        "redirect": "write the address that it leads to as the start, if that is meant",
+    }.get(kind, "open it in a browser to see why")
+    reading = {"status": said.replace("the server ", ""), "not-html": f"is no HTML page: {said}"}.get(
+        kind, f"could not be had: {said}"
+    )
+    return f"{reading}; {advice}."
+
+
+def _start_field(position: int | None) -> tuple[str | int, ...]:
+    return ("start",) if position is None else ("start", position)
+
+
+def _pages(count: int) -> str:
+    return f"{count} page" if count == 1 else f"{count} pages"

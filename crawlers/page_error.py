@@ -1,0 +1,77 @@
+"""Why a page could not be had, as `kind: a sentence`; the kind is one word, so that errors can be counted."""
+
+import re
+
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+)
+
+
+class DisallowedByRobots(IgnoreRequest):
+    """robots.txt does not allow the URL."""
+
+
+class OutOfScope(IgnoreRequest):
+    """A redirect leads to where the source does not go."""
+
+
+class PageLimitReached(IgnoreRequest):
+    """The source has fetched as many pages as it may."""
+
+
+def describe(error: BaseException, *, url: str, timeout: float, max_bytes: int) -> str:
+    """What happened to the fetch of `url`, in words for a person."""
+    said = str(error)
+    if isinstance(error, DisallowedByRobots):
+        return f"robots: robots.txt disallows {url}"
+    if isinstance(error, OutOfScope):
+        return f"redirect: it leads to {url}, and {said}"
+    if isinstance(error, DownloadTimeoutError):
+        return f"timeout: no whole answer within {timeout:g} s"
+    if isinstance(error, DownloadConnectionRefusedError):
+        return "connection: the server refused the connection"
+    if isinstance(error, CannotResolveHostError):
+        return "connection: the host's name is not known"
+    if isinstance(error, ResponseDataLossError):
+        return "connection: the answer broke off"
+    if isinstance(error, DownloadCancelledError):
+        return f"too-large: the body is over {max_bytes:,} bytes"
+    if isinstance(error, IgnoreRequest):
+        return _of_scrapy(said, max_bytes)
+    if isinstance(error, DownloadFailedError | OSError):
+        return f"connection: {_short(said) or type(error).__name__}"
+    if type(error).__module__.startswith("playwright"):
+        return _of_browser(said, timeout)
+    return f"other: {type(error).__name__}: {_short(said)}"
+
+
+def _of_scrapy(said: str, max_bytes: int) -> str:
+    if "redirect" in said:
+        return "redirect: too many redirects"
+    if "decompression" in said:
+        return f"too-large: the body unpacks to over {max_bytes:,} bytes"
+    return f"other: {_short(said)}"
+
+
+def _of_browser(said: str, timeout: float) -> str:
+    network = re.search(r"net::(ERR_\w+)", said)
+    if "Timeout" in said and "exceeded" in said:
+        return f"timeout: the browser had no whole page within {timeout:g} s"
+    if network and network[1] == "ERR_TOO_MANY_REDIRECTS":
+        return "redirect: too many redirects"
+    if network and network[1].startswith(
+        ("ERR_CONNECTION", "ERR_NAME", "ERR_ADDRESS", "ERR_EMPTY", "ERR_SSL", "ERR_CERT")
+    ):
+        return f"connection: the browser says {network[1]}"
+    return f"browser: {_short(said)}"
+
+
+def _short(said: str) -> str:
+    first = next((line.strip() for line in said.splitlines() if line.strip()), "")
+    return first[:200]

@@ -1,0 +1,70 @@
+"""`python -m crawlers.run SPEC.json`: the process that fetches one source; Scrapy's reactor runs once in a process.
+
+It ends when its standard input ends, so that a parent's death is its own. What it cannot go on from it says as one line
+of JSON on standard output, and ends with exit code 1.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from crawlers.crawl_spec import CrawlSpec
+from crawlers.frontier import Frontier
+from crawlers.kinds import kind_module, read_source
+from crawlers.scrapy_settings import scrapy_settings
+
+GRACE_SECONDS = 8.0
+"""So long after it was told to end, what is still being fetched may be finished."""
+
+
+def run(spec: CrawlSpec) -> int:
+    """Crawl one source to its end; gives the exit code."""
+    from scrapy.crawler import AsyncCrawlerProcess
+
+    source = read_source(spec.source)
+    spider = kind_module(source.kind).spider()
+    process = AsyncCrawlerProcess(scrapy_settings(spec) | spider.extra_settings(source))
+    crawler = process.create_crawler(spider)
+    with Frontier(Path(spec.project_folder) / "frontier.sqlite") as frontier:
+        process.crawl(crawler, spec=spec, frontier=frontier)
+        process.start()
+    fatal = getattr(crawler.spider, "fatal", None)
+    if crawler.spider is None or fatal is not None:
+        say_failure(fatal or RuntimeError("the spider did not start"))
+        return 1
+    return 0
+
+
+def say_failure(error: BaseException) -> None:
+    """Tell the parent why this process cannot go on."""
+    full = "No space left" in str(error) or "disk is full" in str(error)
+    print(
+        json.dumps({"kind": "disk-full" if full else "failed", "message": f"{type(error).__name__}: {error}"}),
+        flush=True,
+    )
+
+
+def end_with(lifeline: int) -> None:
+    """Ask this process to end when the file descriptor `lifeline` ends, and make it end some seconds later."""
+
+    def watch() -> None:
+        while os.read(lifeline, 1024):  # not a buffered read: its lock would be held while the interpreter ends
+            continue
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(GRACE_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> int:
+    """Read the spec that the command line names, and crawl."""
+    end_with(sys.stdin.fileno())
+    return run(CrawlSpec.read(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Which URLs belong to a source: those on the hosts of its start URLs, unless its patterns say otherwise."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from w3lib.url import canonicalize_url, safe_url_string
+
+from crawlers.site_source import SiteSource
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def canonical_url(url: str) -> str | None:
+    """The URL as w3lib writes it, without its fragment, or None when it is no http or https URL."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:
+            return None
+        _ = parts.port  # raises on a port that is none
+        return canonicalize_url(safe_url_string(url))
+    except ValueError:
+        return None
+
+
+def host_of(url: str) -> str:
+    """`host` or `host:port`; a scheme's own port is left out, so that http and https of one host are the same."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    return host if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Says of a URL whether a source may go there."""
+
+    source: SiteSource
+    hosts: frozenset[str] = field(init=False)
+    starts: frozenset[str] = field(init=False)
+    allow: tuple[tuple[re.Pattern[str], bool], ...] = field(init=False)
+    deny: tuple[re.Pattern[str], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        starts = [url for url in map(canonical_url, self.source.start) if url]
+        set_ = object.__setattr__
+        set_(self, "starts", frozenset(starts))
+        set_(self, "hosts", frozenset(map(host_of, starts)))
+        # A pattern that begins with the scheme names the host itself.
+        set_(self, "allow", tuple((re.compile(p), p.lstrip("^(?:").startswith("http")) for p in self.source.allow))
+        set_(self, "deny", tuple(re.compile(p) for p in self.source.deny))
+
+    def why_not(self, url: str) -> str | None:
+        """Why the source does not go to this canonical URL, in a few words; None when it does."""
+        if url in self.starts:
+            return None
+        if any(pattern.search(url) for pattern in self.deny):
+            return "a deny pattern matches it"
+        if host_of(url) in self.hosts:
+            if self.allow and not any(pattern.search(url) for pattern, _ in self.allow):
+                return "no allow pattern matches it"
+            return None
+        if any(names_host and pattern.match(url) for pattern, names_host in self.allow):
+            return None
+        return f"{host_of(url)} is another host than the source's"

@@ -1,0 +1,54 @@
+"""How Scrapy behaves in every crawl of ours."""
+
+from typing import Any
+
+from crawlers.crawl_spec import CrawlSpec
+
+MIDDLEWARES: dict[str, int | None] = {
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "crawlers.bounds.StayInside": 90,
+    "crawlers.robots.RobotsAndDelay": 100,
+    "crawlers.bounds.PageLimit": 110,
+    "crawlers.archive.Archive": 860,
+}
+
+
+def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
+    """The settings for one source's crawl; those that its kind needs come on top."""
+    return {
+        "USER_AGENT": spec.user_agent,
+        "ROBOTSTXT_OBEY": True,
+        "ROBOTSTXT_USER_AGENT": "tilth",
+        "DOWNLOADER_MIDDLEWARES": MIDDLEWARES,
+        # A port that anybody on the machine may talk to is nothing that a crawl needs.
+        "TELNETCONSOLE_ENABLED": False,
+        "REMOTE_CONTROL_ENABLED": False,
+        "CONCURRENT_REQUESTS": 8,
+        "CONCURRENT_REQUESTS_PER_DOMAIN": 4,
+        # A host that answers slowly is asked less often.
+        "AUTOTHROTTLE_ENABLED": True,
+        "AUTOTHROTTLE_START_DELAY": 0.1,
+        "AUTOTHROTTLE_TARGET_CONCURRENCY": 4.0,
+        "AUTOTHROTTLE_MAX_DELAY": 30.0,
+        "DOWNLOAD_TIMEOUT": spec.timeout,
+        "DOWNLOAD_MAXSIZE": spec.max_bytes,
+        "DOWNLOAD_WARNSIZE": 0,
+        "REDIRECT_MAX_TIMES": 5,
+        "RETRY_TIMES": 2,
+        # A host that said nothing for the whole time is not asked twice more.
+        "RETRY_EXCEPTIONS": [
+            "scrapy.exceptions.CannotResolveHostError",
+            "scrapy.exceptions.DownloadConnectionRefusedError",
+            "scrapy.exceptions.DownloadFailedError",
+            "scrapy.exceptions.ResponseDataLossError",
+        ],
+        "HTTPERROR_ALLOW_ALL": True,  # a page that is an error is a page
+        # Near pages first: what is cut off by max_pages is then the far ones.
+        "DEPTH_PRIORITY": 1,
+        "SCHEDULER_MEMORY_QUEUE": "scrapy.squeues.FifoMemoryQueue",
+        "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT": spec.timeout * 1000,
+        "LOG_LEVEL": "WARNING",
+        "LOG_VERSIONS": [],
+        "STATS_DUMP": False,
+    }

@@ -1,0 +1,83 @@
+"""Pages: one row a fetch, also of what failed or was not allowed. The bytes themselves lie in a WARC file."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from store.database import Store
+
+PAGES = pa.schema(
+    [
+        ("page_id", pa.string()),
+        ("source_id", pa.string()),
+        ("url", pa.string()),
+        ("final_url", pa.string()),
+        ("fetched_at", pa.timestamp("us", tz="UTC")),
+        ("status", pa.int32()),
+        ("content_type", pa.string()),
+        ("etag", pa.string()),
+        ("last_modified", pa.string()),
+        ("body_hash", pa.string()),
+        ("body_bytes", pa.int64()),
+        ("seconds", pa.float64()),
+        ("warc_file", pa.string()),
+        ("warc_offset", pa.int64()),
+        ("robots", pa.string()),
+        ("rights", pa.string()),
+        ("rendered", pa.string()),
+        ("depth", pa.int32()),
+        ("records_found", pa.int32()),
+        ("error", pa.string()),
+    ]
+)
+"""The columns of the table; `error` reads `kind: a sentence`, the kind in one word."""
+
+
+def page_id(source_id: str, url: str, fetched_at: datetime) -> str:
+    """32 hex digits that name one fetch of one URL for one source."""
+    moment = fetched_at.astimezone(UTC).isoformat(timespec="microseconds")
+    return hashlib.sha256(f"{source_id}\n{url}\n{moment}".encode()).hexdigest()[:32]
+
+
+def add_pages(store: Store, batch: pa.Table) -> int:
+    """Add fetches, with the columns of `PAGES`; one that is there already is left alone. Gives how many are new."""
+    given = batch.select(PAGES.names).cast(PAGES)
+    with store.transaction() as db, store.table("given_pages", given):
+        inserted = db.execute("INSERT OR IGNORE INTO pages BY NAME SELECT * FROM given_pages").fetchall()
+    return int(inserted[0][0])
+
+
+def pages(store: Store, ids: Sequence[str] | None = None) -> pa.Table:
+    """The pages with these ids, in that order; all of them, in the order of fetching, where none are given."""
+    if ids is None:
+        return store.read("SELECT * FROM pages ORDER BY fetched_at, page_id")
+    wanted = pa.table({"wanted_id": pa.array(ids, pa.string()), "place": pa.array(range(len(ids)), pa.int64())})
+    with store.table("wanted", wanted):
+        return store.read(
+            """
+            SELECT pages.*
+            FROM wanted
+            JOIN pages ON page_id = wanted_id
+            ORDER BY place
+            """
+        )
+
+
+def page_counts(store: Store) -> pa.Table:
+    """How the fetches of each source went.
+
+    One row a source name, rendering, status, robots verdict and kind of error: `source_name`, `rendered`, `status`,
+    `robots`, `error_kind`, `pages`, `body_bytes`.
+    """
+    return store.read(
+        """
+        SELECT sources.name AS source_name, rendered, status, robots, split_part(error, ':', 1) AS error_kind,
+               count(*) AS pages, CAST(coalesce(sum(body_bytes), 0) AS BIGINT) AS body_bytes
+        FROM pages
+        JOIN sources USING (source_id)
+        GROUP BY ALL
+        ORDER BY ALL
+        """
+    )
