@@ -1,6 +1,5 @@
 """Who goes before people in a round: the holdout and the control arm at random, the rest by a strategy."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,10 +80,6 @@ def _with_repeats(batch: list[Drawn], settings: LearningSettings, rng: np.random
     repeats = set(rng.permutation(len(batch))[: round(len(batch) * settings.repeat_share)].tolist())
     base = settings.annotators_per_record
     return [
-        Drawn(one.record_id, one.purpose, one.why, one.score, base + (place in repeats)) for place, one in enumerate(batch)
+        Drawn(one.record_id, one.purpose, one.why, one.score, base + (place in repeats))
+        for place, one in enumerate(batch)
     ]
-
-
-def assignment_id(asked_by: str, purpose: str, record_id: str) -> str:
-    """32 hex digits that name an assignment: drawing the same round again names the same ones."""
-    return hashlib.sha256(f"{asked_by}\n{purpose}\n{record_id}".encode()).hexdigest()[:32]

@@ -44,7 +44,13 @@ class Measured:
 
 
 def fit_model(
-    store: Store, schema: LabelSchema, folder: Path, settings: LearningSettings, *, round_id: str | None = None, say: Say
+    store: Store,
+    schema: LabelSchema,
+    folder: Path,
+    settings: LearningSettings,
+    *,
+    round_id: str | None = None,
+    say: Say,
 ) -> models.Model:
     """Fit the project's model on what is labelled now, keep it, and keep what it says of every record.
 

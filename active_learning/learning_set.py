@@ -57,4 +57,6 @@ def read_learning_set(store: Store, schema: LabelSchema, snapshot_id: str) -> Le
 
 
 def _asked_for(store: Store, purpose: str) -> set[str]:
-    return set(assignments.assignments(store, purpose=purpose)["record_id"].to_pylist())
+    asked = assignments.assignments(store)
+    pairs = zip(asked["record_id"].to_pylist(), asked["purpose"].to_pylist(), strict=True)
+    return {record_id for record_id, what_for in pairs if what_for == purpose}

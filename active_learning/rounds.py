@@ -8,6 +8,7 @@ or can be run again without doing anything twice; a round that was killed goes o
 `wait` pulls what people answered, and ends when nobody is asked any more.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,21 +17,22 @@ import numpy as np
 import pyarrow as pa
 
 from active_learning.audit_labels import audit_labels
-from active_learning.draw import Drawn, assignment_id, draw_round
+from active_learning.draw import Drawn, draw_round
 from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model, metrics_json, score_pool
 from active_learning.pool import Pool
 from active_learning.settings import LearningSettings
 from active_learning.strategies import strategy
 from labeling.pull import pull
 from labeling.push import push
-from labeling.studio_client import StudioClient
-from store import assignments, labels, models, pool, predictions, rounds, splits
+from labeling.studio_project import StudioProject
+from store import assignments, labels, models, pool, predictions, records, rounds, splits
 from store.curation.duplicates import find_duplicates
-from store.database import Store, utc_now
+from store.database import Store
 from store.embeddings import StoredVectors
 from store.errors import RequestError
 from store.label_schema import LabelSchema
 from training.encoder import Encoder
+from training.errors import TooFewLabels
 from training.examples import Inputs
 
 Say = Callable[[str], None]
@@ -46,7 +48,7 @@ class Bench:
 
     Attributes:
         folder: The project's folder.
-        client: The Label Studio project that people answer in.
+        project: The Label Studio project that people answer in.
         wait: Called while answers are outstanding, with how many are in and how many are wanted; the round goes on waiting
             while it gives True, and stops where it is, to be taken up later, when it gives False.
     """
@@ -55,7 +57,7 @@ class Bench:
     schema: LabelSchema
     folder: Path
     settings: LearningSettings
-    client: StudioClient
+    project: StudioProject
     say: Say
     wait: Callable[[int, int], bool]
 
@@ -69,7 +71,7 @@ def run_round(bench: Bench) -> rounds.Round:
     current = rounds.open_round(bench.store)
     if current is None:
         settings = bench.settings
-        _require_pool(bench.store)
+        require_pool(bench.store)
         current = rounds.begin_round(
             bench.store, first_step="score", strategy=settings.strategy, size=settings.size, seed=settings.seed
         )
@@ -84,7 +86,8 @@ def run_round(bench: Bench) -> rounds.Round:
     return current
 
 
-def _require_pool(store: Store) -> None:
+def require_pool(store: Store) -> None:
+    """Raise `PoolEmpty` when no record can be asked about."""
     if not pool.pool(store).num_rows:
         raise PoolEmpty("No record is left to ask about: bring more in with tilth crawl or tilth import.")
 
@@ -98,14 +101,17 @@ def _score(bench: Bench, current: rounds.Round) -> rounds.Round:
 def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
     candidates = pool.pool(bench.store)
     model = models.current_model(bench.store)
-    as_pool = _as_pool(bench, candidates, model)
     held_out = sum(row["records"] for row in splits.split_counts(bench.store).to_pylist() if row["split"] != "train")
     settings = replace(bench.settings, size=current.size, strategy=current.strategy, seed=current.seed)
     drawn = draw_round(
-        as_pool, settings, current.number, strategy(current.strategy), holdout_wanted=max(0, settings.holdout - held_out)
+        as_pool(bench.store, bench.settings, candidates, model),
+        settings,
+        current.number,
+        strategy(current.strategy),
+        holdout_wanted=max(0, settings.holdout - held_out),
     )
     cluster = dict(zip(candidates["record_id"].to_pylist(), candidates["cluster_id"].to_pylist(), strict=True))
-    shown = _shown_predictions(bench, model, [one.record_id for one in drawn])
+    shown = shown_predictions(bench.store, model, [one.record_id for one in drawn])
     counts = {purpose: sum(one.purpose == purpose for one in drawn) for purpose in ("selected", "control", "holdout")}
     held = [one.record_id for one in drawn if one.purpose == "holdout"]
     with bench.store.transaction():
@@ -120,7 +126,12 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
             ),
             origin="drawn",
         )
-        assignments.intend(bench.store, _assignment_rows(bench, current, drawn, model, shown))
+        assignments.intend(
+            bench.store,
+            assignment_rows(bench.schema, current.round_id, drawn, model, shown),
+            studio=bench.project.client.studio,
+            project_id=bench.project.id,
+        )
         moved = rounds.move_round(bench.store, current.round_id, "push", {"asked": counts})
     bench.say(
         f"Chosen: {counts['selected']} by {current.strategy}, {counts['control']} at random to train on, "
@@ -129,96 +140,116 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
     return moved
 
 
-def _as_pool(bench: Bench, candidates: pa.Table, model: models.Model | None) -> Pool:
+def as_pool(store: Store, settings: LearningSettings, candidates: pa.Table, model: models.Model | None) -> Pool:
+    """The pool's rows as a strategy takes them: embedded, and with the current model's probabilities where there is one."""
     ids = np.array(candidates["record_id"].to_pylist(), dtype=np.str_)
-    encoder = Encoder(bench.settings.encoder, StoredVectors(bench.store))
+    encoder = Encoder(settings.encoder, StoredVectors(store))
     hashes = np.array(candidates["content_hash"].to_pylist(), dtype=np.str_)
     embedded = encoder.embed(Inputs(ids=ids, texts=candidates["text"].to_pylist(), content_hashes=hashes))
     probabilities = None
     if model is not None:
-        known, said = predictions.predictions(bench.store, model.model_id)
+        known, said = predictions.predictions(store, model.model_id)
         place = {one: row for row, one in enumerate(known)}
         probabilities = said[[place[one] for one in ids.tolist()]]
     return Pool(
         ids=ids,
         probabilities=probabilities,
         embeddings=embedded.vectors,
-        labelled_embeddings=_labelled_vectors(bench.store, encoder),
+        labelled_embeddings=_labelled_vectors(store, encoder),
         clusters=np.array(candidates["cluster_id"].to_pylist(), dtype=np.str_),
     )
 
 
 def _labelled_vectors(store: Store, encoder: Encoder) -> np.ndarray | None:
-    hashes = labels.labelled_content_hashes(store)
-    if not hashes:
-        return None
-    _, vectors = StoredVectors(store).get(encoder.key, hashes)
+    labelled = labels.labels(store)["record_id"].to_pylist()
+    _, vectors = StoredVectors(store).get(encoder.key, records.records(store, labelled)["content_hash"].to_pylist())
     return vectors if len(vectors) else None
 
 
-def _shown_predictions(bench: Bench, model: models.Model | None, ids: list[str]) -> dict[str, np.ndarray]:
+def shown_predictions(store: Store, model: models.Model | None, ids: list[str]) -> dict[str, np.ndarray]:
+    """What the current model says of these records, float64 (K,) each; nothing where there is no model."""
     if model is None:
         return {}
-    known, said = predictions.predictions(bench.store, model.model_id)
+    known, said = predictions.predictions(store, model.model_id)
     wanted = set(ids)
     return {one: said[row] for row, one in enumerate(known) if one in wanted}
 
 
-def _assignment_rows(
-    bench: Bench,
-    current: rounds.Round,
+def assignment_rows(
+    schema: LabelSchema,
+    round_id: str | None,
     drawn: list[Drawn],
     model: models.Model | None,
     shown: dict[str, np.ndarray],
 ) -> pa.Table:
-    now = utc_now()
+    """What was drawn, as the rows that `store.assignments.intend` takes; `shown` is what people see of the model."""
     rows = [
         {
-            "assignment_id": assignment_id(current.round_id, one.purpose, one.record_id),
+            "assignment_id": assignments.assignment_id(one.record_id, one.purpose, round_id),
             "record_id": one.record_id,
-            "studio": bench.client.origin,
-            "project_id": bench.client.project_id,
-            "round_id": current.round_id,
+            "round_id": round_id,
             "purpose": one.purpose,
             "why": one.why,
             "score": one.score,
             "position": place,
             "answers_wanted": one.answers_wanted,
             "model_id": model.model_id if model is not None and one.record_id in shown else None,
-            "prediction": assignments.prediction_json(bench.schema, shown.get(one.record_id)),
-            "created_at": now,
+            "prediction": _prediction_json(schema, shown.get(one.record_id)),
         }
         for place, one in enumerate(drawn)
     ]
-    return assignments.rows(rows)
+    return pa.Table.from_pylist(rows, schema=assignments.GIVEN_COLUMNS)
+
+
+def _prediction_json(schema: LabelSchema, probabilities: np.ndarray | None) -> str | None:
+    if probabilities is None:
+        return None
+    said = {name: round(float(p), 4) for name, p in zip(schema.classes, probabilities, strict=True)}
+    return json.dumps({"probabilities": said}, ensure_ascii=False)
 
 
 def _push(bench: Bench, current: rounds.Round) -> rounds.Round:
-    pushed = push(bench.store, bench.client, bench.schema)
+    chosen = assignments.assignments(bench.store, round_id=current.round_id)
+    pushed = push(bench.store, bench.project, chosen.select(assignments.GIVEN_COLUMNS.names))
     bench.say(f"Sent to Label Studio: {pushed.created} tasks.")
     return rounds.move_round(bench.store, current.round_id, "wait")
 
 
 def _wait(bench: Bench, current: rounds.Round) -> rounds.Round | None:
     while True:
-        pull(bench.store, bench.client, bench.schema)
-        answered, wanted = assignments.answered(bench.store, current.round_id)
-        if answered >= wanted:
-            return rounds.move_round(bench.store, current.round_id, "audit", {"answers": answered})
+        pull(bench.store, bench.project)
+        # A task that was deleted in Label Studio will never be answered, and is not waited for.
+        states = [
+            state
+            for state in assignments.assignments(bench.store, round_id=current.round_id)["state"].to_pylist()
+            if state not in ("lost", "withdrawn")
+        ]
+        answered, wanted = states.count("answered"), len(states)
+        if answered == wanted:
+            return rounds.move_round(bench.store, current.round_id, "audit", {"answered": answered})
         bench.store.let_go()
         if not bench.wait(answered, wanted):
             return None
 
 
 def _audit(bench: Bench, current: rounds.Round) -> rounds.Round:
-    found = audit_labels(bench.store, bench.schema, bench.settings)
-    return rounds.move_round(bench.store, current.round_id, "fit", {"label_errors": found.flagged if found else None})
+    try:
+        found = audit_labels(bench.store, bench.schema, bench.settings)
+    except TooFewLabels as error:
+        bench.say(f"Not audited: {error}")
+        return rounds.move_round(bench.store, current.round_id, "fit")
+    return rounds.move_round(bench.store, current.round_id, "fit", {"label_errors": found.flagged})
 
 
 def _fit(bench: Bench, current: rounds.Round) -> rounds.Round:
-    model = fit_model(
-        bench.store, bench.schema, bench.folder, bench.settings, round_id=current.round_id, say=bench.say
-    )
+    try:
+        model = fit_model(
+            bench.store, bench.schema, bench.folder, bench.settings, round_id=current.round_id, say=bench.say
+        )
+    except TooFewLabels as error:
+        # The next round asks for more; a round that cannot end would stand in its way.
+        bench.say(f"No model was fitted: {error}")
+        return rounds.move_round(bench.store, current.round_id, rounds.DONE)
     return rounds.move_round(bench.store, current.round_id, "evaluate", {"model_id": model.model_id})
 
 

@@ -29,5 +29,7 @@ def make_project(folder: Path, *, contact: str = "") -> Path:
     path.write_text(text, encoding="utf-8")
     ignore = folder / ".gitignore"
     if not ignore.exists():
-        ignore.write_text("studio/\n*.duckdb*\nfrontier.sqlite*\nwarc/\nmedia/\nmodels/\nreleases/\nreport.html\n", encoding="utf-8")
+        ignore.write_text(
+            "studio/\n*.duckdb*\nfrontier.sqlite*\nwarc/\nmedia/\nmodels/\nreleases/\nreport.html\n", encoding="utf-8"
+        )
     return path

@@ -27,5 +27,8 @@ def main() -> None:
     except OSError as error:
         if debug or error.errno != 28:
             raise
-        print("tilth: no space left on the disk. What was there is safe; free some room and run it again.", file=sys.stderr)
+        print(
+            "tilth: no space left on the disk. What was there is safe; free some room and run it again.",
+            file=sys.stderr,
+        )
         raise SystemExit(1) from error

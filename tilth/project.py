@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store.label_schema import LabelSchema
-from tilth.project_file import FILE_NAME, ProjectFile, error_at, read_project_file
+from tilth.project_file import FILE_NAME, ProjectFile, read_project_file
 
 if TYPE_CHECKING:
-    from crawlers.site_source import SiteSource
-    from labeling.studio_client import StudioClient
     from store.database import Store
 
 

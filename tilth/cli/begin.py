@@ -36,7 +36,9 @@ def doctor(
     if as_json:
         print_json([vars(check) for check in checks])
     else:
-        print_rows("", ["", "what", "found", "to do"], [["ok" if c.ok else "--", c.name, c.detail, c.remedy] for c in checks])
+        print_rows(
+            "", ["", "what", "found", "to do"], [["ok" if c.ok else "--", c.name, c.detail, c.remedy] for c in checks]
+        )
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
@@ -58,7 +60,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the demo's project shall be; made anew.")] = Path("tilth-demo"),
-    keep: Annotated[bool, typer.Option("--keep", help="Leave Label Studio and the website running at the end.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave Label Studio and the website running at the end.")
+    ] = False,
 ) -> None:
     """Run the whole of it on a small site of its own, with simulated annotators."""
     from tilth.demo.run import run_demo

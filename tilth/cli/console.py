@@ -52,7 +52,13 @@ def progress(what: str) -> Iterator[Advance]:
     if not console.is_terminal:
         yield _plain(what)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bars:
         bar = bars.add_task(what, total=None)
 

@@ -17,14 +17,14 @@ def crawl(
     from tilth.gathering import crawl_sources
 
     with progress("pages") as advance:
-        result = crawl_sources(context.obj, source, advance)
+        result = crawl_sources(context.obj, source, advance, (lambda _: None) if as_json else say)
     if as_json:
         print_json(result.as_dict())
     else:
         for line in result.lines():
             say(line)
-    if result.failed:
-        raise typer.Exit(2)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
 
 
 def import_(
@@ -32,7 +32,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="A CSV, JSONL or Parquet file.")],
     text: Annotated[str, typer.Option(help="The column with the text.")] = "text",
     label: Annotated[str | None, typer.Option(help="The column with the label, where there is one.")] = None,
-    id: Annotated[str | None, typer.Option("--id", help="The column with the row's own id.")] = None,
+    key: Annotated[str | None, typer.Option("--id", help="The column with the row's own id.")] = None,
     split: Annotated[str | None, typer.Option(help="The column that says train, validation or test.")] = None,
     annotator: Annotated[str | None, typer.Option(help="The column that says who labelled the row.")] = None,
     source: Annotated[str | None, typer.Option(help="What to call this source; the file's name without it.")] = None,
@@ -42,7 +42,15 @@ def import_(
 
     with progress("rows") as advance:
         for line in import_records(
-            context.obj, file, text=text, label=label, id=id, split=split, annotator=annotator, source=source, advance=advance
+            context.obj,
+            file,
+            text=text,
+            label=label,
+            id=id,
+            split=split,
+            annotator=annotator,
+            source=source,
+            advance=advance,
         ):
             say(line)
 
@@ -53,7 +61,9 @@ def curate(context: typer.Context) -> None:
 
     with context.obj.open_store() as store:
         found = find_duplicates(store)
-    say(f"{found.records} records: {found.clusters} clusters of near-equal ones; {found.set_aside} records set aside and kept.")
+    say(
+        f"{found.records} records: {found.clusters} clusters of near-equal ones; {found.set_aside} records set aside and kept."
+    )
 
 
 def add_verbs(app: typer.Typer) -> None:

@@ -20,7 +20,9 @@ def report(
     say(f"Wrote {path}")
 
 
-def snapshot(context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def snapshot(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
     """Keep the labelled data as it is now, under the hash of its content."""
     from tilth.publishing import snapshot_project
 
@@ -34,7 +36,9 @@ def snapshot(context: typer.Context, as_json: Annotated[bool, typer.Option("--js
 def publish(
     context: typer.Context,
     to: Annotated[Path | None, typer.Option("--to", help="Write the release into this folder.")] = None,
-    hub: Annotated[str | None, typer.Option("--hub", help="The dataset on the Hub, user/name; default: [project] hub.")] = None,
+    hub: Annotated[
+        str | None, typer.Option("--hub", help="The dataset on the Hub, user/name; default: [project] hub.")
+    ] = None,
 ) -> None:
     """Publish a release: into a folder with --to, else to the Hub in one commit; nothing happens when nothing changed."""
     from tilth.publishing import publish_project

@@ -16,11 +16,14 @@ def up(
     restore_config: Annotated[
         bool, typer.Option("--restore-config", help="Put the labeling set-up back that was edited by hand.")
     ] = False,
+    new_project: Annotated[
+        bool, typer.Option("--new-project", help="Begin a new project there, when the old one was deleted.")
+    ] = False,
 ) -> None:
     """Start Label Studio (installing it the first time) and make the project from the schema."""
     from tilth.people import studio_up
 
-    for line in studio_up(context.obj, port=port, restore_config=restore_config, say=say):
+    for line in studio_up(context.obj, port=port, restore=restore_config, new_project=new_project, say=say):
         say(line)
 
 
@@ -36,8 +39,12 @@ def push(
     context: typer.Context,
     n: Annotated[int | None, typer.Option("-n", help="Choose so many records of the pool now, and send them.")] = None,
     strategy: Annotated[str, typer.Option(help="How they are chosen.")] = "auto",
-    issues: Annotated[bool, typer.Option("--issues", help="Send the suspicious labels back to be looked at again.")] = False,
-    limit: Annotated[int | None, typer.Option(help="With --issues: at most so many, the most suspicious first.")] = None,
+    issues: Annotated[
+        bool, typer.Option("--issues", help="Send the suspicious labels back to be looked at again.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(help="With --issues: at most so many, the most suspicious first.")
+    ] = None,
 ) -> None:
     """Send records to people: those chosen but not yet sent, and with -n or --issues new ones."""
     from tilth.people import push_chosen
@@ -71,7 +78,11 @@ def audit(
     if found.suspicious:
         print_rows("Most suspicious", ["score", "label", "rather", "text"], found.suspicious)
     if found.annotators:
-        print_rows("Annotators", ["name", "answers", "agrees with the label", "seconds an answer"], found.annotators)
+        print_rows(
+            "Annotators",
+            ["name", "answers", "agrees with others", "estimated right", "seconds an answer"],
+            found.annotators,
+        )
 
 
 def add_verbs(app: typer.Typer) -> None:

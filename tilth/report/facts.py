@@ -4,13 +4,16 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from store import issues, labels, models, pages, records, rounds, splits
 from store.database import Store
 from store.label_schema import LabelSchema
+
+if TYPE_CHECKING:
+    from labeling.agreement import Agreement
 
 SHOWN_SUSPICIONS = 40
 
@@ -52,17 +55,19 @@ class ReportFacts:
     suspicions: Sequence[Suspicion]
     issue_states: Mapping[str, int]
     annotators: Sequence[Mapping[str, Any]] = field(default_factory=list)
-    agreement: Mapping[str, Any] | None = None
+    agreement: "Agreement | None" = None
 
 
 def gather_facts(store: Store, schema: LabelSchema) -> ReportFacts:
     """Read everything that the report shows."""
-    from labeling.agreement import annotator_rows, project_agreement
+    from labeling.agreement import agreement, annotators
+    from labeling.answers import read_answers
 
     label_table = labels.labels(store)
     split_of = dict(_pairs(splits.splits(store), "record_id", "split"))
     all_rounds = rounds.rounds(store)
     current = models.current_model(store)
+    given = read_answers(store)
     return ReportFacts(
         counts={
             "pages fetched": pages.pages(store).num_rows,
@@ -76,10 +81,10 @@ def gather_facts(store: Store, schema: LabelSchema) -> ReportFacts:
         curve=learning_points(all_rounds),
         rounds=[_round_row(one) for one in all_rounds],
         metrics=current.metrics if current is not None else None,
-        suspicions=_suspicions(store),
+        suspicions=suspicions(store),
         issue_states=_issue_states(store),
-        annotators=annotator_rows(store, schema),
-        agreement=project_agreement(store, schema),
+        annotators=annotators(given.annotations, schema, relooks=given.relooks).to_pylist(),
+        agreement=agreement(given.annotations, schema, relooks=given.relooks),
     )
 
 
@@ -114,7 +119,9 @@ def _fetches(store: Store) -> list[dict[str, Any]]:
         (moment.replace(second=0, microsecond=0).isoformat(), rendered)
         for moment, rendered in _pairs(table, "fetched_at", "rendered")
     )
-    return [{"minute": minute, "source": rendered, "pages": count} for (minute, rendered), count in sorted(minutes.items())]
+    return [
+        {"minute": minute, "source": rendered, "pages": count} for (minute, rendered), count in sorted(minutes.items())
+    ]
 
 
 def _label_rows(schema: LabelSchema, table: pa.Table, split_of: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -164,8 +171,9 @@ def _round_row(one: rounds.Round) -> dict[str, Any]:
     }
 
 
-def _suspicions(store: Store) -> list[Suspicion]:
-    table = issues.issues(store, kind="label-error").slice(0, SHOWN_SUSPICIONS)
+def suspicions(store: Store, limit: int = SHOWN_SUSPICIONS) -> list[Suspicion]:
+    """The labels that are or were under suspicion, the most suspicious first."""
+    table = issues.issues(store, kind="label-error").slice(0, limit)
     texts = dict(_pairs(records.records(store, table["record_id"].to_pylist()), "record_id", "text"))
     return [
         Suspicion(

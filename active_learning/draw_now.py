@@ -1,0 +1,37 @@
+"""Choosing records for people outside a round: so many of the pool, by a strategy."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from active_learning.draw import Drawn
+from active_learning.fit import score_pool
+from active_learning.rounds import as_pool, assignment_rows, require_pool, shown_predictions
+from active_learning.settings import LearningSettings
+from active_learning.strategies import strategy
+from store import models, pool
+from store.curation.duplicates import find_duplicates
+from store.database import Store
+from store.label_schema import LabelSchema
+
+
+def draw_now(
+    store: Store, schema: LabelSchema, folder: Path, settings: LearningSettings, n: int, name: str
+) -> pa.Table:
+    """The assignments of `n` records that `name` chooses from the pool now, in the order in which people see them.
+
+    Raises:
+        PoolEmpty: There is no record left to ask about.
+    """
+    find_duplicates(store)
+    require_pool(store)
+    score_pool(store, folder)
+    model = models.current_model(store)
+    chosen = strategy(name)(as_pool(store, settings, pool.pool(store), model), n, np.random.default_rng(settings.seed))
+    drawn = [
+        Drawn(record_id, "selected", chosen.reason, score, settings.annotators_per_record)
+        for record_id, score in zip(chosen.ids.tolist(), chosen.scores.tolist(), strict=True)
+    ]
+    shown = shown_predictions(store, model, [one.record_id for one in drawn])
+    return assignment_rows(schema, None, drawn, model, shown)

@@ -1,0 +1,125 @@
+"""Bringing records into a project: its sources crawled, files imported."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from store.errors import RequestError
+from tilth.project import Project
+from tilth.project_file import error_at, line_of
+
+if TYPE_CHECKING:
+    from crawlers.outcome import CrawlResult
+    from crawlers.site_source import SiteSource
+    from tilth.cli.console import Advance
+
+
+class SourceUnknown(RequestError):
+    """The project file declares no source of that name."""
+
+
+@dataclass(frozen=True)
+class Crawled:
+    """What a crawl came to, as the command line says it."""
+
+    result: "CrawlResult"
+    troubles: list[str]
+
+    @property
+    def exit_code(self) -> int:
+        """2 when a source as it is declared gave no page at all."""
+        return self.result.exit_code
+
+    def lines(self) -> list[str]:
+        """The figures, then what a person should look at."""
+        found = self.result
+        statuses = ", ".join(f"{count} × {status or 'no answer'}" for status, count in found.statuses.items())
+        lines = [
+            f"{found.pages} pages in {found.seconds:.0f} s ({statuses}); {found.records_new} new records, "
+            f"{found.records_known} met again."
+        ]
+        if found.disallowed:
+            lines.append(f"{found.disallowed} pages are disallowed by robots.txt and were not fetched.")
+        return lines + self.troubles
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures for programs."""
+        return {
+            "pages": self.result.pages,
+            "statuses": {str(status): count for status, count in self.result.statuses.items()},
+            "records_new": self.result.records_new,
+            "records_known": self.result.records_known,
+            "disallowed": self.result.disallowed,
+            "errors": dict(self.result.errors),
+            "seconds": self.result.seconds,
+            "troubles": self.troubles,
+        }
+
+
+def declared_sources(project: Project) -> list["SiteSource"]:
+    """The sources of the project file, checked.
+
+    Raises:
+        ProjectFileError: One is declared wrongly; with the line.
+    """
+    from crawlers import read_source
+    from crawlers.site_source import SourceError
+
+    sources: list[SiteSource] = []
+    for position, table in enumerate(project.file.source):
+        try:
+            source = read_source(table, position)
+        except SourceError as error:
+            raise error_at(project.file_path, error.field, str(error)) from error
+        if any(source.name == other.name for other in sources):
+            raise error_at(project.file_path, ("source", position, "name"), f'two sources are named "{source.name}".')
+        sources.append(source)
+    return sources
+
+
+def crawl_sources(project: Project, name: str | None, advance: "Advance", say: Any) -> Crawled:
+    """Run the source of that name, or all of them, and then look for near-equal records.
+
+    Raises:
+        SourceUnknown: No source has that name.
+    """
+    from crawlers import crawl
+
+    sources = declared_sources(project)
+    chosen = [source for source in sources if name in (None, source.name)]
+    if name is not None and not chosen:
+        known = ", ".join(source.name for source in sources) or "none"
+        raise SourceUnknown(f'{project.file_path.name}: there is no source "{name}"; declared are: {known}.')
+    with project.open_store() as store:
+        result = crawl(
+            store,
+            project.folder,
+            chosen,
+            contact=project.file.project.contact,
+            say=say,
+            progress=lambda so_far: advance(so_far.pages),
+        )
+    return Crawled(
+        result, [_with_line(project, trouble.source, trouble.field, trouble.message) for trouble in result.troubles]
+    )
+
+
+def _with_line(project: Project, source: str, field: tuple[str | int, ...], message: str) -> str:
+    position = next((i for i, table in enumerate(project.file.source) if table.get("name") == source), None)
+    if position is None:
+        return message
+    line = line_of(project.file_path.read_text(encoding="utf-8"), ("source", position, *field))
+    return f"{project.file_path.name}:{line}: {message}" if line else message
+
+
+def import_records(project: Project, file: Path, **columns: Any) -> Iterator[str]:
+    """Bring in a file, whole or not at all, and say what came of it."""
+    from crawlers import import_file
+    from labeling.resolve import resolve_labels
+
+    with project.open_store() as store:
+        found = import_file(store, file, project.schema, **columns)
+        yield f"{found.rows} rows: {found.new} new records, {found.known} known, {found.labels} labels."
+        if found.labels:
+            resolve_labels(store, project.schema)

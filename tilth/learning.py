@@ -1,0 +1,151 @@
+"""A project's models and rounds."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from store.errors import RequestError
+from tilth.people import learning_settings, people
+from tilth.project import Project
+
+if TYPE_CHECKING:
+    from active_learning.simulate import Simulation
+    from tilth.cli.console import Advance
+
+Say = Callable[[str], None]
+LOOK_SECONDS = 5.0
+
+
+class NoModel(RequestError):
+    """Nothing was fitted yet."""
+
+
+def fit_project(project: Project, say: Say) -> Iterator[str]:
+    """Resolve the labels, fit the model, and say where it lies."""
+    from active_learning.fit import fit_model
+    from labeling.resolve import resolve_labels
+
+    with project.open_store() as store:
+        resolve_labels(store, project.schema)
+        model = fit_model(store, project.schema, project.folder, learning_settings(project), say=say)
+        yield f"Model {model.model_id} ({model.rung}, {model.recipe['labels']} labels) lies in {model.path}."
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The current model's figures, as the command line shows them."""
+
+    metrics: dict[str, Any]
+    scalars: list[list[Any]]
+    per_class: list[list[Any]]
+
+
+def evaluate_project(project: Project, say: Say) -> Evaluated:
+    """Measure the current model on the holdout.
+
+    Raises:
+        NoModel: None was fitted.
+    """
+    from active_learning.fit import evaluate_model, metrics_json
+    from store import models
+    from tilth.report import SCALAR_NAMES
+
+    with project.open_store() as store:
+        current = models.current_model(store)
+        if current is None:
+            raise NoModel("No model was fitted yet; `tilth fit` fits one, `tilth round` runs a whole round.")
+        measured = evaluate_model(store, project.schema, learning_settings(project), current, say=say)
+        figures = metrics_json(measured, current.recipe["labels"])
+    holdout = figures["holdout"]
+    return Evaluated(
+        metrics=figures,
+        scalars=[
+            [title, holdout[key]["value"], holdout[key]["low"], holdout[key]["high"]]
+            for key, title in SCALAR_NAMES.items()
+            if holdout.get(key) and holdout[key]["value"] is not None
+        ],
+        per_class=[
+            [row["label"], row["precision"], row["recall"], row["f1"], row["support"]] for row in holdout["per_class"]
+        ],
+    )
+
+
+def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: int | None = None) -> Iterator[str]:
+    """Run rounds until so many are done, the budget is spent, or people's answers are outstanding and nobody waits."""
+    from active_learning.rounds import Bench, run_round
+    from store import assignments
+    from store.rounds import DONE
+
+    with people(project, say) as (store, where):
+        bench = Bench(
+            store=store,
+            schema=project.schema,
+            folder=project.folder,
+            settings=learning_settings(project),
+            project=where,
+            say=say,
+            wait=_waiting(say) if wait else lambda answered, wanted: False,
+        )
+        for _ in range(rounds):
+            asked = sum(assignments.assignments(store)["answers_wanted"].to_pylist())
+            if budget is not None and asked >= budget:
+                yield f"The budget of {budget} answers is spent ({asked} were asked for)."
+                return
+            done = run_round(bench)
+            if done.state != DONE:
+                states = assignments.assignments(store, round_id=done.round_id)["state"].to_pylist()
+                yield (
+                    f"Round {done.number} waits for people: {states.count('answered')} of {len(states)} records are answered "
+                    f"at {where.url}. Run `tilth round` again when they are done."
+                )
+                return
+
+
+def _waiting(say: Say) -> Callable[[int, int], bool]:
+    said = -1
+
+    def wait(answered: int, wanted: int) -> bool:
+        nonlocal said
+        if answered != said:
+            say(
+                f"Waiting for people: {answered} of {wanted} records are answered. Ctrl-C stops; the round goes on later."
+            )
+            said = answered
+        time.sleep(LOOK_SECONDS)
+        return True
+
+    return wait
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a simulation showed, as the command line says it."""
+
+    simulation: "Simulation"
+    columns: list[str]
+    rows: list[list[Any]]
+    lines: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For programs."""
+        from dataclasses import asdict
+
+        return asdict(self.simulation)
+
+
+def simulate_project(
+    project: Project,
+    strategies: Sequence[str],
+    *,
+    rounds: int,
+    size: int,
+    seeds: int,
+    file: Path | None,
+    text: str,
+    label: str,
+    advance: "Advance",
+) -> Played:
+    """Play strategies against random choice on the project's labels, or on a labelled file."""
+    raise SystemExit("replaced when active_learning.simulate is there")
