@@ -4,16 +4,20 @@ Krippendorff, "Computing Krippendorff's Alpha-Reliability", 2011, for nominal va
 gave one had seen what others and the model had said.
 """
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from labeling.answers import Answers, standing_answers
+from labeling.answers import Answers, read_answers, standing_answers
 from labeling.resolve import OutOfFold, annotator_accuracy, untied, wide
+from store.database import Store
 from store.label_schema import LabelSchema
+from store.labels import labels as read_labels
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +31,7 @@ ANNOTATOR_COLUMNS = pa.schema(
         ("annotator", pa.string()),
         ("answers", pa.int64()),
         ("shared", pa.int64()),
-        ("agreement_with_others", pa.float64()),
+        ("agreement", pa.float64()),
         ("quality", pa.float64()),
         ("method", pa.string()),
         ("median_lead_time", pa.float64()),
@@ -96,16 +100,23 @@ def agreement(annotations: pa.Table, schema: LabelSchema, *, relooks: Collection
 def annotators(
     annotations: pa.Table,
     schema: LabelSchema,
+    labels: pa.Table,
     *,
     relooks: Collection[str] = (),
     out_of_fold: OutOfFold | None = None,
 ) -> pa.Table:
     """What is known of each annotator, the best first.
 
+    Args:
+        annotations: Columns of the `annotations` table, in any order.
+        labels: Columns of the `labels` table.
+        relooks: The assignments that were second looks; answers to them are left out.
+        out_of_fold: Probabilities from models not fitted on the record.
+
     Returns:
-        `annotator`; `answers`, the records answered; `shared`, those of them that others answered too;
-        `agreement_with_others`, the share of pairs with another's answer that are alike (NULL without shared
-        records); `quality` in [0, 1]; `method` of that: `crowdlab` where out-of-fold probabilities allow it, `vote`
+        `annotator`; `answers`, the records answered; `shared`, those of them that others answered too; `agreement`,
+        the share of answers that the label bears out, among records whose label is not theirs alone (NULL where there
+        are none); `quality` in [0, 1]; `method` of that: `crowdlab` where out-of-fold probabilities allow it, `vote`
         where the answers alone are judged, `prior` where there was nothing to judge by; `median_lead_time` in seconds
         (NULL where unknown).
     """
@@ -123,7 +134,7 @@ def annotators(
         judged = _crowdlab_quality(answers, table, out_of_fold)
         method[~np.isnan(judged)] = "crowdlab"
         quality = np.where(np.isnan(judged), quality, judged)
-    alike = _agreement_with_others(answers)
+    borne_out = _agreement_with_labels(answers, schema, labels)
     lead = [np.median(t) if len(t) else None for t in (_lead_times(answers, row) for row in range(m))]
     order = np.lexsort((np.array(answers.annotators), -quality))
     return (
@@ -132,7 +143,7 @@ def annotators(
                 "annotator": answers.annotators,
                 "answers": np.bincount(answers.annotator, minlength=m),
                 "shared": shared,
-                "agreement_with_others": pa.array(alike, from_pandas=True),
+                "agreement": pa.array(borne_out, from_pandas=True),
                 "quality": np.clip(quality, 0.0, 1.0),
                 "method": list(method),
                 "median_lead_time": pa.array(lead, pa.float64()),
@@ -141,6 +152,23 @@ def annotators(
         .cast(ANNOTATOR_COLUMNS)
         .take(order)
     )
+
+
+def project_agreement(store: Store, schema: LabelSchema) -> dict[str, Any] | None:
+    """`alpha` with its interval `low` to `high` over `records`; None where alpha is not defined."""
+    given = read_answers(store)
+    found = agreement(given.annotations, schema, relooks=given.relooks)
+    if found.alpha is None or found.interval is None:
+        return None
+    low, high = found.interval
+    return {"alpha": found.alpha, "low": low, "high": high, "records": found.records}
+
+
+def annotator_rows(store: Store, schema: LabelSchema) -> list[dict[str, Any]]:
+    """The rows of `annotators`, judged by the answers alone, with `seconds` for the median lead time."""
+    given = read_answers(store)
+    rows = annotators(given.annotations, schema, read_labels(store), relooks=given.relooks).to_pylist()
+    return [row | {"seconds": row["median_lead_time"]} for row in rows]
 
 
 def _lead_times(answers: Answers, annotator: int) -> Floats:
@@ -217,14 +245,23 @@ def _pairs(answers: Answers) -> tuple[Pair, ...]:
     )
 
 
-def _agreement_with_others(answers: Answers) -> Floats:
-    left, right = _shared_pairs(answers)
-    same = answers.value[left] == answers.value[right]
+def _agreement_with_labels(answers: Answers, schema: LabelSchema, labels: pa.Table) -> Floats:
+    """(M,) how many of each one's answers are the label, of records that more than this one answer decided."""
+    rows = labels.select(["record_id", "value", "method"]).to_pylist()
+    decided = {row["record_id"]: _present(row["value"], schema) for row in rows if row["method"] != "single"}
+    believed = [decided.get(answers.records[record]) for record in answers.record]
+    counts = np.array([value is not None for value in believed], dtype=bool)
+    same = np.array(
+        [value == answers.values[own] for value, own in zip(believed, answers.value, strict=True)], dtype=bool
+    )
     m = len(answers.annotators)
-    both = np.concatenate([answers.annotator[left], answers.annotator[right]])
-    counted = np.bincount(both, minlength=m)
-    alike = np.bincount(both, weights=np.concatenate([same, same]), minlength=m)
+    counted = np.bincount(answers.annotator[counts], minlength=m)
+    alike = np.bincount(answers.annotator[counts], weights=same[counts], minlength=m)
     return np.where(counted > 0, alike / np.maximum(counted, 1), np.nan)
+
+
+def _present(value: str, schema: LabelSchema) -> str:
+    return json.dumps(schema.current(json.loads(value)), sort_keys=True, ensure_ascii=False)
 
 
 def _crowdlab_quality(answers: Answers, table: Floats, out_of_fold: OutOfFold) -> Floats:

@@ -191,7 +191,7 @@ def audit(store: Store, schema: LabelSchema, out_of_fold: OutOfFold) -> Audit:
     Raises:
         NoLabels, TooFewClasses, ProbabilitiesError: As `find_label_errors`.
     """
-    table = read_labels(store).select(["record_id", "value"])
+    table = read_labels(store)
     value = dict(zip(table["record_id"].to_pylist(), table["value"].to_pylist(), strict=True))
     rows = [row for row, name in enumerate(out_of_fold.ids) if str(name) in value]
     ids = [str(out_of_fold.ids[row]) for row in rows]
@@ -217,5 +217,5 @@ def audit(store: Store, schema: LabelSchema, out_of_fold: OutOfFold) -> Audit:
         new=new,
         withdrawn=len(given_up),
         agreement=agreement(given.annotations, schema, relooks=given.relooks),
-        annotators=annotators(given.annotations, schema, relooks=given.relooks, out_of_fold=out_of_fold),
+        annotators=annotators(given.annotations, schema, table, relooks=given.relooks, out_of_fold=out_of_fold),
     )
