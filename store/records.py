@@ -51,28 +51,25 @@ def add_records(store: Store, batch: pa.Table, *, source_name: str, source_id: s
     (the file's own hash stands in its name) and `supersedes`.
     """
     given = pa.table({name: _column(batch, name, kind) for name, kind in GIVEN_COLUMNS.items()})
-    with store.transaction() as db, store.table("given_records", given):
-        hashes = store.read(
+    texts, keys, media = (given[name].to_pylist() for name in ("text", "natural_key", "media_path"))
+    # hashlib is twice as fast as DuckDB's sha256, and an anti-join four times as fast as INSERT OR IGNORE.
+    hashes = [content_hash(text if text is not None else path) for text, path in zip(texts, media, strict=True)]
+    ids = [record_id(source_name, key, one) for key, one in zip(keys, hashes, strict=True)]
+    first = list({one: place for place, one in reversed(list(enumerate(ids)))}.values())
+    named = given.append_column("record_id", [ids]).append_column("content_hash", [hashes])
+    with store.transaction() as db, store.table("named_records", named if len(first) == len(ids) else named.take(first)):
+        inserted = db.execute(
             """
-            SELECT content_hash,
-                   substr(sha256($1 || chr(10) || coalesce(natural_key, '') || chr(10) || content_hash), 1, 32) AS record_id
-            FROM (SELECT natural_key, sha256(coalesce(text, media_path)) AS content_hash FROM given_records)
+            INSERT INTO records
+            SELECT record_id, $1, $2, natural_key, content_hash, coalesce(modality, 'text'), text, media_path, url,
+                   coalesce(metadata, '{}'), supersedes, $3
+            FROM named_records
+            ANTI JOIN records USING (record_id)
             """,
-            [source_name],
-        )
-        named = given.append_column("record_id", hashes["record_id"]).append_column("content_hash", hashes["content_hash"])
-        with store.table("named_records", named):
-            inserted = db.execute(
-                """
-                INSERT OR IGNORE INTO records
-                SELECT record_id, $1, $2, natural_key, content_hash, coalesce(modality, 'text'), text, media_path, url,
-                       coalesce(metadata, '{}'), supersedes, $3
-                FROM named_records
-                """,
-                [source_name, source_id, utc_now()],
-            ).fetchall()
+            [source_name, source_id, utc_now()],
+        ).fetchall()
     new = int(inserted[0][0])
-    return Added(hashes["record_id"].to_pylist(), new, len(named) - new)
+    return Added(ids, new, len(ids) - new)
 
 
 def _column(batch: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
