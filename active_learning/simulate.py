@@ -1,7 +1,8 @@
 """Play active learning on labels one has: what would choosing have saved over drawing at random?
 
-Every strategy plays the same rounds, with the same seeds and the same holdout, as the control arm `random`, which is always
-there. A strategy that needs a model starts from the control arm's own first draw. The same call gives the same curves.
+Every strategy plays the same rounds, with the same seeds and the same holdout, as the control arm `random`, which is
+always there. A strategy that needs a model starts from the control arm's own first draw. The same call gives the same
+curves.
 """
 
 import hashlib
@@ -169,7 +170,7 @@ def simulate(
 
 
 def hold_out(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
-    """(what is drawn from, what is measured on): the latter `share` of the clusters, the former without near-equals of it.
+    """(what is drawn from, what is measured on): the latter is `share` of the clusters, the former has no equal of it.
 
     Raises:
         SimulationError: One of the two would be empty.

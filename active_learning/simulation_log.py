@@ -1,7 +1,7 @@
 """The log of a simulation: one JSON line a point, so that a killed one goes on where it stopped.
 
-The first line names the simulation by a hash of all that decides its results; another's log is refused. A last line that
-was cut off in the middle of a write is dropped.
+The first line names the simulation by a hash of all that decides its results; another's log is refused. A last line
+that was cut off in the middle of a write is dropped.
 """
 
 import json
