@@ -63,7 +63,6 @@ def confirm(store: Store, what: Publication, revision: str | None = None) -> Non
             SET state = 'published', content_hash = excluded.content_hash, revision = excluded.revision,
                 published_at = excluded.published_at
             WHERE releases.state <> 'published' OR releases.content_hash <> excluded.content_hash
-               OR releases.revision IS DISTINCT FROM excluded.revision
             """,
             row,
         )
