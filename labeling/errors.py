@@ -31,5 +31,9 @@ class ConfigEdited(RequestError):
     """The project's labeling configuration was edited by hand and no longer asks what the schema asks."""
 
 
+class PushRunning(TilthError):
+    """Another process is sending records from the same store."""
+
+
 class PredictionError(RequestError):
     """A prediction that was to be shown does not fit the schema."""

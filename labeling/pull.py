@@ -226,21 +226,25 @@ class _Compared:
 def _compare_tasks(store: Store, project: StudioProject, there: int, strangers: int) -> _Compared:
     """Look for tasks that were deleted by hand or stand there twice; a count says whether that is worth a listing."""
     # Read before the listing: what is sent while it runs must not look lost.
-    known = assignments(store, studio=project.client.studio, project_id=project.id, states=("sent", "answered"))
+    known = assignments(
+        store, studio=project.client.studio, project_id=project.id, states=("sent", "answered", "withdrawn")
+    )
     sent = set(known["assignment_id"].to_pylist())
     store.let_go()
     if there == len(sent) + strangers:
         return _Compared([], {}, 0, strangers)
     found: dict[str, list[StudioTask]] = {}
-    others = 0
-    for task in project.client.all_tasks(project.id):
+    tasks = project.client.all_tasks(project.id)
+    for task in tasks:
         if task.assignment_id is not None and task.assignment_id in sent:
             found.setdefault(task.assignment_id, []).append(task)
-        else:
-            others += 1
-    kept, removed = without_twins(project, {name: tasks for name, tasks in found.items() if len(tasks) > 1})
-    left = sum(len(tasks) - 1 for tasks in found.values()) - removed
-    return _Compared(sorted(sent - set(found)), {name: task.id for name, task in kept.items()}, removed, others + left)
+    kept, removed = without_twins(project, {name: several for name, several in found.items() if len(several) > 1})
+    return _Compared(
+        lost=sorted(sent - set(found)),
+        kept={name: task.id for name, task in kept.items()},
+        twins_removed=removed,
+        strangers=len(tasks) - removed - len(found),
+    )
 
 
 def _name(project: StudioProject) -> str:

@@ -9,16 +9,20 @@ quiet.
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+from filelock import FileLock, Timeout
 
+from labeling.errors import PushRunning
 from labeling.studio_client import MODEL_VERSION, StudioTask
 from labeling.studio_project import StudioProject, bring_up_to_date
 from labeling.twins import without_twins
 from store.assignments import GIVEN_COLUMNS, assignment_id, assignments, confirm_sent, count_answers, intend
+from store.cursors import cursor, drop_cursor, move_cursor
 from store.database import Store
 from store.errors import RequestError
 from store.records import records
@@ -69,6 +73,7 @@ def push(store: Store, project: StudioProject, chosen: pa.Table, *, progress: Pr
         RequestError: A record is not in the store, or stands in `chosen` twice.
         PredictionError: A prediction does not fit the schema.
         ConfigEdited: The project no longer asks what the schema asks.
+        PushRunning: Another process is pushing from the same store.
         ProjectGone, StudioUnreachable, StudioRefused: Label Studio cannot take them. What was intended stays so, and is
             sent by the next push.
     """
@@ -76,15 +81,42 @@ def push(store: Store, project: StudioProject, chosen: pa.Table, *, progress: Pr
     _check(store, project, given)
     bring_up_to_date(store, project)
     use_schema(store, project.schema)
-    left = _unconfirmed(store, project)["assignment_id"].to_pylist()
-    intend(store, given, studio=project.client.studio, project_id=project.id)
-    found = _look_until_quiet(store, project, left) if left else {}
-    kept, twins = without_twins(project, found)
-    _confirm(store, project, kept)
-    created = _send(store, project, progress)
+    with _alone(store):
+        cut_off = cursor(store, _name(project)) is not None
+        left = _unconfirmed(store, project)["assignment_id"].to_pylist() if cut_off else []
+        intend(store, given, studio=project.client.studio, project_id=project.id)
+        found = _look_until_quiet(store, project, left) if left else {}
+        kept, twins = without_twins(project, found)
+        _confirm(store, project, kept)
+        created = _send(store, project, progress)
+        drop_cursor(store, _name(project))
+        store.let_go()
     ids = given["assignment_id"].to_pylist()
     fresh = created | set(kept)
     return Pushed(ids, len(created), sum(name not in fresh for name in ids), len(kept), twins)
+
+
+def _name(project: StudioProject) -> str:
+    """The cursor that stands from before the first import of a push until after its last confirmation.
+
+    Where it does not stand, whatever is intended was never sent, and need not be looked for.
+    """
+    return f"pushing:{project.origin}"
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    """Keep a second push of the same store out; the lock goes with the process that holds it."""
+    lock = FileLock(store.path.with_suffix(".push.lock"), timeout=0)
+    store.let_go()
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise PushRunning(f"Another push from {store.path} is running; wait for it to end, and push again.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _as_given(chosen: pa.Table) -> pa.Table:
@@ -150,6 +182,8 @@ def _send(store: Store, project: StudioProject, progress: Progress | None) -> se
     """Import what is intended and not there, in order, chunk by chunk; the ids of what was imported."""
     waiting = _unconfirmed(store, project)
     sent: set[str] = set()
+    if waiting.num_rows:
+        move_cursor(store, _name(project), "sending")
     for start in range(0, waiting.num_rows, CHUNK):
         rows = waiting.slice(start, CHUNK).to_pylist()
         texts = records(store, [row["record_id"] for row in rows]).to_pylist()

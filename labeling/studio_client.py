@@ -16,6 +16,7 @@ from labeling.errors import ProjectGone, StudioFailed, StudioRefused, StudioUnre
 from store.errors import RequestError
 
 if TYPE_CHECKING:
+    import httpx
     from label_studio_sdk.client import LabelStudio
 
 ANNOTATOR_DOMAIN = "@annotators.invalid"
@@ -103,7 +104,20 @@ class StudioClient:
     def _sdk(self) -> "LabelStudio":
         from label_studio_sdk.client import LabelStudio
 
-        return LabelStudio(base_url=self.url, api_key=self._token, timeout=60, max_retries=0)
+        return LabelStudio(base_url=self.url, api_key=self._token, max_retries=0, httpx_client=self._connections)
+
+    @cached_property
+    def _connections(self) -> "httpx.Client":
+        import httpx
+
+        return httpx.Client(timeout=60, follow_redirects=True)
+
+    def close(self) -> None:
+        """Close the connections; using the client again opens new ones."""
+        if "_connections" in self.__dict__:
+            self._connections.close()
+            del self._connections
+            self.__dict__.pop("_sdk", None)
 
     @contextmanager
     def _speaking(self, doing: str, project_id: int | None = None) -> Iterator[None]:
@@ -133,8 +147,8 @@ class StudioClient:
             )
         if status == 404 and project_id is not None:
             return ProjectGone(
-                f"Project {project_id} is no longer in Label Studio at {self.url}. "
-                "The answers that were pulled are safe. Restore it there, or run `tilth studio up --new-project` to send what is unanswered to a new one."
+                f"Project {project_id} is no longer in Label Studio at {self.url}. What was pulled is safe. "
+                "Restore it there, or run `tilth studio up --new-project` to send what is unanswered to a new one."
             )
         words = body.get("validation_errors") or body.get("detail") if isinstance(body, dict) else body
         trouble = _NotThere if status == 404 else StudioFailed
@@ -270,7 +284,7 @@ class StudioClient:
                 yield [_task(task, tuple(map(self._answer, task.annotations or []))) for task in page]
 
     def emptied_tasks(self, project_id: int, since: str, recent: Sequence[int]) -> list[StudioTask]:
-        """The tasks that changed after `since` and have no answer now, of those made before it and those in `recent`."""
+        """The tasks that changed after `since` and have no answer now: those made before it, and those in `recent`."""
         empty = [
             _item("updated_at", "greater", "Datetime", since),
             _item("total_annotations", "equal", "Number", 0),

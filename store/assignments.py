@@ -63,7 +63,7 @@ def intend(store: Store, batch: pa.Table, *, studio: str, project_id: int) -> in
                 state = 'intended',
                 created_at = excluded.created_at,
                 sent_at = NULL
-            WHERE assignments.state IN ('lost', 'withdrawn')
+            WHERE assignments.state = 'lost'
             """,
             [studio, project_id, (now := utc_now())],
         )
@@ -130,28 +130,34 @@ def confirm_sent(store: Store, batch: pa.Table) -> None:
 def count_answers(store: Store, ids: Sequence[str]) -> None:
     """Count how many people's answers to these assignments stand; as many as are wanted make one answered.
 
-    An answer that was taken back makes its assignment wait again. What is only intended stays so until its task is
-    known.
+    Where too many people declined for that, it is withdrawn; an answer that was taken back makes it wait again. What is
+    only intended stays so until its task is known.
     """
-    with store.transaction() as db, store.table("counted", pa.table({"assignment_id": pa.array(ids, pa.string())})):
-        people = standing(store, ids)
-        with store.table("standing_answers", people):
-            db.execute(
-                """
-                UPDATE assignments
-                SET state = CASE
-                    WHEN answers_wanted <= (
-                        SELECT count(DISTINCT annotator)
-                        FROM standing_answers
-                        WHERE standing_answers.assignment_id = assignments.assignment_id
-                          AND standing_answers.state = 'given'
-                    ) THEN 'answered'
-                    ELSE 'sent'
-                END
-                WHERE assignment_id IN (SELECT assignment_id FROM counted)
-                  AND state IN ('sent', 'answered')
-                """
-            )
+    with (
+        store.transaction() as db,
+        store.table("counted", pa.table({"assignment_id": pa.array(ids, pa.string())})),
+        store.table("standing_answers", standing(store, ids)),
+    ):
+        db.execute(
+            """
+            UPDATE assignments
+            SET state = CASE
+                WHEN gave >= answers_wanted THEN 'answered'
+                WHEN reacted >= answers_wanted THEN 'withdrawn'
+                ELSE 'sent'
+            END
+            FROM (
+                SELECT counted.assignment_id,
+                       count(DISTINCT annotator) FILTER (WHERE state = 'given') AS gave,
+                       count(DISTINCT annotator) AS reacted
+                FROM counted
+                LEFT JOIN standing_answers USING (assignment_id)
+                GROUP BY counted.assignment_id
+            ) AS answers
+            WHERE assignments.assignment_id = answers.assignment_id
+              AND state IN ('sent', 'answered', 'withdrawn')
+            """
+        )
 
 
 def mark(store: Store, ids: Sequence[str], state: State) -> None:
