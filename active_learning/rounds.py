@@ -22,6 +22,7 @@ from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model,
 from active_learning.pool import Pool
 from active_learning.settings import LearningSettings
 from active_learning.strategies import strategy
+from labeling.audit import TooFewClasses
 from labeling.pull import pull
 from labeling.push import push
 from labeling.studio_project import StudioProject
@@ -235,10 +236,10 @@ def _wait(bench: Bench, current: rounds.Round) -> rounds.Round | None:
 def _audit(bench: Bench, current: rounds.Round) -> rounds.Round:
     try:
         found = audit_labels(bench.store, bench.schema, bench.settings)
-    except TooFewLabels as error:
+    except (TooFewLabels, TooFewClasses) as error:
         bench.say(f"Not audited: {error}")
         return rounds.move_round(bench.store, current.round_id, "fit")
-    return rounds.move_round(bench.store, current.round_id, "fit", {"label_errors": found.flagged})
+    return rounds.move_round(bench.store, current.round_id, "fit", {"label_errors": found.flagged.num_rows})
 
 
 def _fit(bench: Bench, current: rounds.Round) -> rounds.Round:

@@ -178,7 +178,9 @@ def _unreadable(path: Path, message: str) -> TilthError:
     if "newer version" in message.lower() or (version and "can only read" in message):
         return StoreTooNew(f"{path} was made by a newer DuckDB than this tilth uses; upgrade tilth to open it.")
     first = message.splitlines()[0][:200]
-    return StoreUnreadable(f"{path} cannot be opened as a tilth store ({first}); restore it from a copy or move it away.")
+    return StoreUnreadable(
+        f"{path} cannot be opened as a tilth store ({first}); restore it from a copy or move it away."
+    )
 
 
 def _holder(message: str) -> str:
@@ -224,7 +226,9 @@ def migrations() -> list[tuple[int, str]]:
 def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     steps = migrations()
     newest = steps[-1][0]
-    connection.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL)")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL)"
+    )
     present = int(connection.sql("SELECT coalesce(max(number), 0) FROM migrations").fetchall()[0][0])
     if present > newest:
         raise StoreTooNew(

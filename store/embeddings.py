@@ -9,7 +9,10 @@ from store.database import Store
 
 
 class StoredVectors:
-    """The store's embeddings as the cache that an encoder asks."""
+    """The store's embeddings as the cache that an encoder asks.
+
+    It gives the store up after each call: what lies between two calls is the encoder's long work.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -27,6 +30,7 @@ class StoredVectors:
                 """,
                 [encoder],
             )
+        self.store.let_go()
         if not rows.num_rows:
             return [], np.empty((0, 0), dtype=np.float32)
         flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -41,3 +45,4 @@ class StoredVectors:
         batch = pa.table({"content_hash": pa.array(hashes, pa.string()), "vector": column})
         with self.store.transaction() as db, self.store.table("new_vectors", batch):
             db.execute("INSERT OR IGNORE INTO embeddings SELECT content_hash, $1, vector FROM new_vectors", [encoder])
+        self.store.let_go()

@@ -71,7 +71,9 @@ class LabelSchema:
         kind_module("store", self.kind).check_schema(self)
         for old, new in self.renamed.items():
             if old in self.classes:
-                raise SchemaError(f'[schema] renamed: "{old}" is still among the classes; take it out of one of the two.')
+                raise SchemaError(
+                    f'[schema] renamed: "{old}" is still among the classes; take it out of one of the two.'
+                )
             if new not in self.classes:
                 raise SchemaError(f'[schema] renamed: "{old}" becomes "{new}", which is not among the classes.')
 

@@ -42,4 +42,5 @@ def predictions(store: Store, model_id: str) -> tuple[list[str], np.ndarray]:
     if not rows.num_rows:
         return [], np.empty((0, 0))
     flat = rows["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return rows["record_id"].to_pylist(), flat.reshape(rows.num_rows, -1).astype(np.float64)
+    probabilities = flat.reshape(rows.num_rows, -1).astype(np.float64)
+    return rows["record_id"].to_pylist(), probabilities / probabilities.sum(axis=1, keepdims=True)

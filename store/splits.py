@@ -17,7 +17,8 @@ def assign_splits(store: Store, batch: pa.Table, *, origin: str) -> int:
     rows = pa.table({"record_id": batch["record_id"], "split": batch["split"], "group_id": groups})
     with store.transaction() as db, store.table("split_rows", rows):
         done = db.execute(
-            "INSERT OR IGNORE INTO splits SELECT record_id, split, group_id, $1, $2 FROM split_rows", [origin, utc_now()]
+            "INSERT OR IGNORE INTO splits SELECT record_id, split, group_id, $1, $2 FROM split_rows",
+            [origin, utc_now()],
         ).fetchall()
     return int(done[0][0])
 

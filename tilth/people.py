@@ -125,7 +125,7 @@ def take_in_answers(store: "Store", where: "StudioProject") -> Iterator[str]:
 
     came = pull(store, where)
     changed = resolve_labels(store, where.schema)
-    settled = settle(store)
+    settled = settle(store, where.schema)
     yield f"{came.new} new answers, {came.changed} changed, {came.deleted} taken back; {changed} labels changed."
     if came.outside_schema:
         yield f"{came.outside_schema} answers name no class of the schema; they are kept as issues, not as labels."
@@ -162,7 +162,7 @@ def audit_project(project: Project, *, show: int) -> Audited:
     alpha = "not defined" if found.agreement.alpha is None else f"{found.agreement.alpha:.3f}"
     return Audited(
         lines=[
-            f"{found.labels} labels looked at; {found.flagged} are probably wrong, {found.new} of them not known before.",
+            f"{found.judged} labels looked at; {found.flagged.num_rows} are probably wrong, {found.new} of them not known before.",
             f"Krippendorff's alpha: {alpha}, over {found.agreement.records} records that several people answered.",
         ],
         suspicious=[[one.score, one.given, one.suggested, one.text[:100]] for one in shown if one.state == "open"],
@@ -170,7 +170,7 @@ def audit_project(project: Project, *, show: int) -> Audited:
             [row["annotator"], row["answers"], row["agreement_with_others"], row["quality"], row["median_lead_time"]]
             for row in found.annotators.to_pylist()
         ],
-        figures={"labels": found.labels, "flagged": found.flagged, "alpha": found.agreement.alpha},
+        figures={"labels": found.judged, "flagged": found.flagged.num_rows, "alpha": found.agreement.alpha},
     )
 
 

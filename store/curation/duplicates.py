@@ -91,7 +91,8 @@ def find_duplicates(store: Store) -> Duplicates:
     with store.transaction() as db, store.table("clustered", rows):
         db.execute("DELETE FROM duplicates")
         db.execute(
-            "INSERT INTO duplicates SELECT record_id, cluster_id, representative_id, similarity, $1 FROM clustered", [METHOD]
+            "INSERT INTO duplicates SELECT record_id, cluster_id, representative_id, similarity, $1 FROM clustered",
+            [METHOD],
         )
     clusters = len(set(rows["cluster_id"].to_pylist()))
     return Duplicates(texts.num_rows, clusters, rows.num_rows - clusters)

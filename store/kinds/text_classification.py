@@ -20,7 +20,9 @@ def check_schema(schema: "LabelSchema") -> None:
         raise SchemaError(f'[schema] classes: "{doubled[0]}" stands there more than once.')
     for name in classes:
         if not isinstance(name, str) or not name.strip() or name != name.strip() or "\n" in name:
-            raise SchemaError(f"[schema] classes: {name!r} is not a class name; use one line without spaces at its ends.")
+            raise SchemaError(
+                f"[schema] classes: {name!r} is not a class name; use one line without spaces at its ends."
+            )
 
 
 def check_value(schema: "LabelSchema", value: Mapping[str, Any]) -> None:

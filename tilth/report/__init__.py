@@ -1,6 +1,6 @@
 """The report: one self-contained HTML page with the pictures, which opens offline."""
 
-import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -24,17 +24,20 @@ SCALAR_NAMES = {
 }
 
 
-def write_report(project: Project, path: Path) -> None:
-    """Write the project's report to `path`, whole or not at all."""
+def write_report(project: Project, path: Path, *, notes: Sequence[str] = ()) -> None:
+    """Write the project's report to `path`, whole or not at all; `notes` are sentences under the suspicious labels."""
     with project.open_store() as store:
         facts = gather_facts(store, project.schema)
-    page = render(facts, project.schema, name=project.file.project.name, description=project.file.project.description)
+    declared = project.file.project
+    page = render(facts, project.schema, name=declared.name, description=declared.description, notes=notes)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(page, encoding="utf-8")
-    os.replace(unfinished, path)
+    unfinished.replace(path)
 
 
-def render(facts: ReportFacts, schema: LabelSchema, *, name: str, description: str) -> str:
+def render(
+    facts: ReportFacts, schema: LabelSchema, *, name: str, description: str, notes: Sequence[str] = ()
+) -> str:
     """The page as HTML."""
     template = Environment(autoescape=True).from_string(
         (files("tilth.report") / "page.html.j2").read_text(encoding="utf-8")
@@ -49,6 +52,7 @@ def render(facts: ReportFacts, schema: LabelSchema, *, name: str, description: s
         holdout_size=holdout["records"] if holdout else 0,
         scalars=_scalars(holdout),
         per_class=holdout["per_class"] if holdout else [],
+        notes=notes,
         suspicion_sentence=_suspicion_sentence(facts),
         agreement_sentence=_agreement_sentence(facts),
         version=version("tilth"),
