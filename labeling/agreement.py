@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from labeling.answers import Answers, read_answers, standing_answers
-from labeling.resolve import OutOfFold, annotator_accuracy, untied, wide
+from labeling.resolve import OutOfFold, annotator_accuracy, crowdlab, wide
 from store.database import Store
 from store.label_schema import LabelSchema
 from store.labels import labels as read_labels
@@ -266,8 +266,6 @@ def _present(value: str, schema: LabelSchema) -> str:
 
 def _crowdlab_quality(answers: Answers, table: Floats, out_of_fold: OutOfFold) -> Floats:
     """(M,) CROWDLAB's quality of each annotator, NaN where it cannot be had."""
-    from cleanlab.multiannotator import get_label_quality_multiannotator
-
     quality = np.full(len(answers.annotators), np.nan)
     place = {str(name): row for row, name in enumerate(out_of_fold.ids)}
     rows = np.array([row for row, name in enumerate(answers.records) if name in place], dtype=np.int64)
@@ -277,12 +275,7 @@ def _crowdlab_quality(answers: Answers, table: Floats, out_of_fold: OutOfFold) -
     seen = ~np.isnan(given).all(axis=0)
     if not len(rows) or (~np.isnan(given)).sum(axis=1).max() < 2:
         return quality
-    found = get_label_quality_multiannotator(
-        given[:, seen],
-        untied(out_of_fold.probabilities[[place[answers.records[row]] for row in rows]]),
-        consensus_method="majority_vote",
-        return_detailed_quality=False,
-        verbose=False,
-    )
+    probabilities = out_of_fold.probabilities[[place[answers.records[row]] for row in rows]]
+    found = crowdlab(given[:, seen], probabilities, return_detailed_quality=False)
     quality[np.flatnonzero(seen)] = found["annotator_stats"]["annotator_quality"].sort_index().to_numpy()
     return quality

@@ -7,6 +7,7 @@ more of them than cleanlab's own scores, self-confidence and normalized margin, 
 """
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -155,8 +156,11 @@ def find_label_errors(
 def _how_many_are_wrong(given: Ints, probabilities: Floats) -> int:
     from cleanlab.filter import find_label_issues
 
-    # One process: cleanlab's own pool would fork a process that holds the store and torch's threads.
-    return int(find_label_issues(given, probabilities, n_jobs=1).sum())
+    with warnings.catch_warnings():
+        # It warns of each class that has few labels, which is how every project begins.
+        warnings.simplefilter("ignore")
+        # One process: cleanlab's own pool would fork a process that holds the store and torch's threads.
+        return int(find_label_issues(given, probabilities, n_jobs=1).sum())
 
 
 def _require_fitting(ids: Sequence[str], labels: Sequence[str], probabilities: Floats, schema: LabelSchema) -> None:

@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from labeling.answers import RELOOK, read_answers
 from labeling.audit import LABEL_ERROR
-from labeling.resolve import resolve_labels
 from store.assignments import GIVEN_COLUMNS, State, assignment_id, assignments
 from store.database import Store
 from store.issues import issues, open_issues, set_state
@@ -54,13 +53,12 @@ def relook_assignments(store: Store, limit: int | None = None) -> pa.Table:
 
 
 def settle(store: Store, schema: LabelSchema) -> Settled:
-    """Resolve the labels anew and end the issues whose second look was answered.
+    """End the issues whose second look was answered; the labels must have been resolved since.
 
     An issue is `corrected` when the record's label now differs from the one under suspicion, and `confirmed` when it
     is the same. One whose assignment is on its way is marked `sent`; one whose assignment was lost or taken back is
     open again.
     """
-    resolve_labels(store, schema)
     asked = set(assignments(store, states=UNDER_WAY)["assignment_id"].to_pylist())
     answered = set(read_answers(store).annotations["assignment_id"].to_pylist())
     now = dict(zip(*(labels(store)[name].to_pylist() for name in ("record_id", "value")), strict=True))

@@ -8,9 +8,10 @@ With out-of-fold probabilities: CROWDLAB (Goh et al., "CROWDLAB: Supervised lear
 quality scores for data with multiple annotators", 2022) by cleanlab, among the classes that people gave.
 """
 
+import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -197,21 +198,17 @@ def _crowdlab(
     answers: Answers, cells: Cells, out_of_fold: OutOfFold, wanted: NDArray[np.bool_]
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """(C,) CROWDLAB's quality of each cell's value, and (R,) the records that it judged."""
-    from cleanlab.multiannotator import get_label_quality_multiannotator
-
     place = {str(name): row for row, name in enumerate(out_of_fold.ids)}
     judged = wanted & np.array([name in place for name in answers.records])
     quality = np.zeros(len(cells.record))
     if not judged.any():
         return quality, judged
     rows = np.flatnonzero(judged)
-    probabilities = untied(out_of_fold.probabilities[[place[answers.records[row]] for row in rows]])
+    probabilities = out_of_fold.probabilities[[place[answers.records[row]] for row in rows]]
     table = wide(answers)[rows]
     table = table[:, ~np.isnan(table).all(axis=0)]
     # Detailed quality is the posterior of the class that each person gave: the label stays one that somebody named.
-    found = get_label_quality_multiannotator(
-        table, probabilities, consensus_method="majority_vote", return_annotator_stats=False, verbose=False
-    )
+    found = crowdlab(table, probabilities, return_annotator_stats=False)
     detailed = found["detailed_label_quality"].to_numpy(dtype=np.float64)
     at, who = np.nonzero(~np.isnan(table))
     value_of_class = np.full(int(answers.classes.max()) + 1, -1)
@@ -229,12 +226,21 @@ def wide(answers: Answers) -> Floats:
     return table
 
 
-def untied(probabilities: Floats) -> Floats:
-    """The probabilities (N, K) with ties broken towards the earlier class.
+def crowdlab(given: Floats, probabilities: Floats, **asked: bool) -> dict[str, Any]:
+    """cleanlab's CROWDLAB of the classes given, (N, M) as `wide` has them, and the probabilities (N, K) out of fold.
 
-    cleanlab breaks what is still tied by the global random state; a label must not depend on that.
+    Every row and column has an answer, and some row has two.
     """
+    from cleanlab.multiannotator import get_label_quality_multiannotator
+
     k = probabilities.shape[1]
-    lifted = probabilities + 1e-9 * np.arange(k, 0, -1) / k
-    result: Floats = lifted / lifted.sum(axis=1, keepdims=True)
-    return result
+    # cleanlab breaks what is still tied by the global random state; a label must not depend on that.
+    untied = probabilities + 1e-9 * np.arange(k, 0, -1) / k
+    untied /= untied.sum(axis=1, keepdims=True)
+    with warnings.catch_warnings():
+        # It warns of tables in which nobody agrees; few answers are no trouble here.
+        warnings.simplefilter("ignore")
+        found: dict[str, Any] = get_label_quality_multiannotator(
+            given, untied, consensus_method="majority_vote", verbose=False, **asked
+        )
+    return found

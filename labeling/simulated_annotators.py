@@ -62,7 +62,7 @@ class SimulatedAnnotator:
             raise RequestError(f"Annotator {self.name} needs two classes or more to choose from.")
 
     def answer(self, record_id: str, truth: str, attempt: int = 0) -> dict[str, str]:
-        """The value that they give; `attempt` counts the looks at this record, and beyond the first they are more careful.
+        """The value that they give; `attempt` counts the looks at this record, from 0: later ones are more careful.
 
         Raises:
             NoTruth: `truth` is not one of the classes.
@@ -91,7 +91,7 @@ class SimulatedAnnotator:
 
 @dataclass(frozen=True)
 class AnswersGiven:
-    """What one go at the open tasks came to: answers given now, those that were there already, tasks not in the studio."""
+    """What one go at the tasks came to: answers given now, those that were there already, tasks that are not there."""
 
     given: int
     known: int
