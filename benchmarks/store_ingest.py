@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from benchmarks.claim import Proof, arguments, at_least, reported
+from claim import Proof, arguments, at_least, reported
 from store.database import Store, utc_now
 from store.records import add_records, records
 

@@ -1,18 +1,14 @@
 """A project's models and rounds."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from store.errors import RequestError
 from tilth.people import learning_settings, people
 from tilth.project import Project
 
-if TYPE_CHECKING:
-    from active_learning.simulate import Simulation
-    from tilth.cli.console import Advance
 
 Say = Callable[[str], None]
 LOOK_SECONDS = 5.0
@@ -117,35 +113,3 @@ def _waiting(say: Say) -> Callable[[int, int], bool]:
         return True
 
     return wait
-
-
-@dataclass(frozen=True)
-class Played:
-    """What a simulation showed, as the command line says it."""
-
-    simulation: "Simulation"
-    columns: list[str]
-    rows: list[list[Any]]
-    lines: list[str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For programs."""
-        from dataclasses import asdict
-
-        return asdict(self.simulation)
-
-
-def simulate_project(
-    project: Project,
-    strategies: Sequence[str],
-    *,
-    rounds: int,
-    size: int,
-    seeds: int,
-    file: Path | None,
-    text: str,
-    label: str,
-    advance: "Advance",
-) -> Played:
-    """Play strategies against random choice on the project's labels, or on a labelled file."""
-    raise SystemExit("replaced when active_learning.simulate is there")

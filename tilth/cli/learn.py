@@ -65,7 +65,7 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Play strategies against random choice on labels one has, and say what choosing saved."""
-    from tilth.learning import simulate_project
+    from tilth.simulation import simulate_project
 
     with progress("rounds played") as advance:
         played = simulate_project(
