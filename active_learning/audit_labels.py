@@ -14,8 +14,9 @@ from store import snapshots
 from store.database import Store
 from store.embeddings import StoredVectors
 from store.label_schema import LabelSchema
-from training import classifier
+from training.encoder import Encoder
 from training.examples import Predictions
+from training.probe import Probe
 
 
 def audit_labels(store: Store, schema: LabelSchema, settings: LearningSettings) -> Audit:
@@ -29,7 +30,7 @@ def audit_labels(store: Store, schema: LabelSchema, settings: LearningSettings) 
     snapshot = snapshots.take_snapshot(store, schema)
     learning = read_learning_set(store, schema, snapshot.snapshot_id)
     store.let_go()
-    probe = classifier("probe", schema, settings.encoder, cache=StoredVectors(store))
+    probe = Probe(schema.classes, Encoder(settings.encoder, StoredVectors(store)))
     said = probe.out_of_fold(learning.train, seed=settings.seed)
     if len(learning.holdout):
         measured = probe.fit(learning.train, seed=settings.seed).predict(learning.holdout.inputs())

@@ -71,7 +71,7 @@ def fit_model(
         fitted = load(path, cache=StoredVectors(store))
     else:
         say(f"Fitting {settings.model} on {len(learning.train)} labels.")
-        rung = classifier(settings.model, schema, settings.encoder, cache=StoredVectors(store))
+        rung = classifier(settings.model, schema.classes, settings.encoder, cache=StoredVectors(store))
         fitted = rung.fit(learning.train, seed=settings.seed)
         fitted.save(path, snapshot_id=snapshot.snapshot_id)
     said = fitted.predict(_everything(store))
@@ -165,7 +165,7 @@ def metrics_json(measured: Measured, labels: int) -> dict[str, Any]:
 
 
 def _measure(schema: LabelSchema, examples: Examples, said: Predictions, seed: int) -> Metrics:
-    return evaluate(examples.labels, said.probabilities, classes=schema.classes, seed=seed)
+    return evaluate(said, examples.labels, schema.classes, seed=seed)
 
 
 def _control_metrics(
@@ -175,6 +175,6 @@ def _control_metrics(
         return None
     say(f"Fitting {settings.model} on the control arm's {len(learning.control)} labels.")
     store.let_go()
-    rung = classifier(settings.model, schema, settings.encoder, cache=StoredVectors(store))
+    rung = classifier(settings.model, schema.classes, settings.encoder, cache=StoredVectors(store))
     fitted = rung.fit(learning.control, seed=settings.seed)
     return _measure(schema, learning.holdout, fitted.predict(learning.holdout.inputs()), settings.seed)

@@ -63,7 +63,8 @@ def evaluate_project(project: Project, say: Say) -> Evaluated:
             if holdout.get(key) and holdout[key]["value"] is not None
         ],
         per_class=[
-            [row["label"], row["precision"], row["recall"], row["f1"], row["support"]] for row in holdout["per_class"]
+            [name, row["precision"], row["recall"], row["f1"], row["support"]]
+            for name, row in holdout["per_class"].items()
         ],
     )
 

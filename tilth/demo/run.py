@@ -105,7 +105,9 @@ def run_demo(folder: Path, *, keep: bool, say: Say) -> Corrections:
 def _label_and_learn(project: Project, store: Store, where: StudioProject, stages: "_Stages", say: Say) -> Corrections:
     truth = _truth(store)
     annotators = _annotators(where.schema)
-    say(f"Label Studio is at {where.url}; {len(annotators)} simulated annotators of different care answer through its API.")
+    say(
+        f"Label Studio is at {where.url}; {len(annotators)} simulated annotators of different care answer through its API."
+    )
 
     def answer(answered: int, wanted: int) -> bool:
         say(f"{', '.join(CARE)} answer {wanted - answered} records.")
@@ -128,8 +130,10 @@ def _label_and_learn(project: Project, store: Store, where: StudioProject, stage
     corrections = count_corrections(store, where.schema, truth)
     say(corrections.sentence())
     model = fit_model(store, where.schema, project.folder, settings, say=say)
-    accuracy = evaluate_model(store, where.schema, settings, model, say=say).metrics.accuracy
-    say(f"Fitted on the corrected labels: accuracy on the holdout {accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f}).")
+    accuracy = evaluate_model(store, where.schema, settings, model, say=say).metrics["accuracy"]
+    say(
+        f"Fitted on the corrected labels: accuracy on the holdout {accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f})."
+    )
     return corrections
 
 

@@ -35,9 +35,7 @@ def write_report(project: Project, path: Path, *, notes: Sequence[str] = ()) -> 
     unfinished.replace(path)
 
 
-def render(
-    facts: ReportFacts, schema: LabelSchema, *, name: str, description: str, notes: Sequence[str] = ()
-) -> str:
+def render(facts: ReportFacts, schema: LabelSchema, *, name: str, description: str, notes: Sequence[str] = ()) -> str:
     """The page as HTML."""
     template = Environment(autoescape=True).from_string(
         (files("tilth.report") / "page.html.j2").read_text(encoding="utf-8")
@@ -51,7 +49,7 @@ def render(
         headline=holdout["accuracy"] if holdout else None,
         holdout_size=holdout["records"] if holdout else 0,
         scalars=_scalars(holdout),
-        per_class=holdout["per_class"] if holdout else [],
+        per_class=[{"label": name} | row for name, row in holdout["per_class"].items()] if holdout else [],
         notes=notes,
         suspicion_sentence=_suspicion_sentence(facts),
         agreement_sentence=_agreement_sentence(facts),
@@ -81,6 +79,7 @@ def _charts(facts: ReportFacts, schema: LabelSchema, holdout: dict[str, Any] | N
         made["chart-fetches"] = charts.fetch_times(facts.fetches)
     if holdout:
         matrix = holdout["confusion"]
+        made["chart-calibration"] = charts.calibration([one for one in holdout["calibration"] if one["records"]])
         made["chart-confusion"] = charts.confusion(
             [
                 {"label": one, "predicted": other, "records": matrix[i][j]}
