@@ -35,7 +35,7 @@ class WarcFile:
     """
 
     def __init__(self, project_folder: Path, source_name: str, about: dict[str, str]) -> None:
-        from warcio.warcwriter import BufferWARCWriter
+        from warcio.warcwriter import WARCWriter
 
         stamp = f"{datetime.now(UTC):%Y%m%d%H%M%S%f}"
         self.relative = f"warc/{source_name}-{stamp}-{os.getpid()}.warc.gz"
@@ -43,7 +43,7 @@ class WarcFile:
         self._about = about
         self._file: Any = None
         self._offset = 0
-        self._builder = BufferWARCWriter(gzip=False, warc_version="1.1")
+        self._builder = WARCWriter(BytesIO(), gzip=False, warc_version="1.1")
 
     def write_response(
         self, url: str, status: int, headers: Iterable[tuple[str, str]], body: bytes, *, protocol: str, at: datetime

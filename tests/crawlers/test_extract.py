@@ -1,0 +1,119 @@
+"""From a page to its records and links."""
+
+import html
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawlers.extract import extract
+from crawlers.html_text import html_text, why_not_html
+from crawlers.kinds import read_source
+from crawlers.site_source import SiteSource
+
+URL = "http://a.example/list/1"
+# Letters, digits, punctuation, symbols of any script, and spaces: what HTML can hold and a reader can see.
+WORDS = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=60)
+
+
+def site(**declared: Any) -> SiteSource:
+    shape = (
+        {"item": "article", "key": "::attr(data-post)", "fields": {"text": "p.body"}} if "item" not in declared else {}
+    )
+    return read_source({"name": "x", "start": [URL], **shape, **declared})
+
+
+def article(key: str, text: str, more: str = "") -> str:
+    return f'<article data-post="{key}">{more}<p class="body">{html.escape(text)}</p></article>'
+
+
+@given(st.lists(WORDS, max_size=8))
+def test_every_item_with_text_is_a_record_with_its_own_key(texts: list[str]) -> None:
+    page = "".join(article(str(i), text) for i, text in enumerate(texts))
+    found = extract(site(), URL, page.encode(), "text/html; charset=utf-8")
+    wanted = [(str(i), " ".join(text.split())) for i, text in enumerate(texts) if text.split()]
+    assert [(r.natural_key, r.text) for r in found.records] == wanted
+    assert found.items == len(texts)
+    assert found.empty == len(texts) - len(wanted)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_without_an_error(body: bytes) -> None:
+    extract(site(follow="a"), URL, body, None)
+
+
+def test_a_selector_without_a_pseudo_element_gives_the_whole_text_with_blocks_as_lines() -> None:
+    page = article("1", "", more="<p class=body>one <b>bold</b>er<br>two<script>no()</script>   three<!-- no --></p>")
+    assert extract(site(), URL, page.encode()).records[0].text == "one bolder\ntwo three"
+
+
+def test_several_matches_of_the_text_field_are_all_kept() -> None:
+    page = "<article><p class=body>first</p><p class=body>second</p></article>"
+    assert extract(site(), URL, page.encode()).records[0].text == "first\nsecond"
+
+
+def test_other_fields_become_metadata_as_found() -> None:
+    fields = {"text": "p.body", "author": "a::text", "date": "time::attr(datetime)", "tags": "i", "none": "u"}
+    page = article("7", "hello", "<a> Ann </a><time datetime='2026-01-01'>new year</time><i>x</i><i>y</i>")
+    found = extract(site(item="article", fields=fields), URL, page.encode())
+    assert found.records[0].metadata == {"author": "Ann", "date": "2026-01-01", "tags": ["x", "y"]}
+    assert found.unmatched == {"none": 1}
+
+
+def test_an_item_without_its_key_is_counted_and_has_none() -> None:
+    found = extract(site(), URL, b"<article><p class=body>hello</p></article>")
+    assert found.records[0].natural_key is None
+    assert found.unmatched == {"key": 1}
+
+
+def test_links_are_resolved_cleaned_and_given_once() -> None:
+    page = """<base href="/t/"><a class=go href="1#x">a</a><li class=go><a href="../u?b=2&a=1">b</a></li>
+    <a class=go href=" 1 ">again</a><a class=go href="2" rel="external nofollow">no</a><a href="3">not asked for</a>
+    <a class=go href="mailto:x@y">m</a><a class=go href="http://[">bad</a><a class=go>none</a>"""
+    links = extract(site(follow=".go"), URL, page.encode()).links
+    assert links == ("http://a.example/t/1", "http://a.example/u?a=1&b=2")
+
+
+def test_without_follow_no_link_is_given() -> None:
+    assert extract(site(), URL, b'<a href="/x">x</a>').links == ()
+
+
+def test_without_an_item_the_main_text_is_the_record_named_by_the_pages_url() -> None:
+    body = "".join(f"<p>Paragraph {i} of a long enough main text that a reader would come for.</p>" for i in range(5))
+    head = "<title>A title</title><meta name=author content='Ann Lee'>"
+    page = f"<html><head>{head}</head><body><nav>Menu</nav><main><h1>A title</h1>{body}</main></body></html>"
+    found = extract(read_source({"name": "x", "start": [URL]}), URL + "#part", page.encode())
+    (record,) = found.records
+    assert record.natural_key == URL
+    assert "Paragraph 4" in record.text and "Menu" not in record.text
+    assert record.metadata["title"] == "A title" and record.metadata["author"] == "Ann Lee"
+
+
+def test_a_page_without_main_text_gives_no_record_and_is_counted() -> None:
+    found = extract(read_source({"name": "x", "start": [URL]}), URL, b"<html><body></body></html>")
+    assert (found.records, found.items, found.empty) == ((), 1, 1)
+
+
+def test_the_character_set_is_found_as_a_browser_finds_it() -> None:
+    text = "Überweisung 50 €"
+    declared = b'<meta charset="iso-8859-1">' + text.encode("cp1252")
+    assert text in html_text("text/html", declared)  # to a browser, latin-1 means windows-1252
+    assert text in html_text("text/html; charset=utf-8", b'<meta charset="windows-1252">' + text.encode())
+    assert text in html_text(None, text.encode())
+    assert text in html_text(None, text.encode("cp1252"))
+    assert text in html_text("text/html", text.encode("utf-16"))
+
+
+def test_what_is_no_html_is_told_apart() -> None:
+    assert why_not_html("text/html; charset=utf-8", b"<p>x") is None
+    assert why_not_html("application/xhtml+xml", b"<p>x") is None
+    assert why_not_html("text/html; charset=utf-16", "<p>x".encode("utf-16-le")) is None
+    assert why_not_html("application/pdf", b"%PDF") == "it is application/pdf"
+    assert why_not_html("text/html", b" \n") == "its body is empty"
+    assert "binary data" in str(why_not_html("text/html", b"\x89PNG\x00\x01"))
+    assert why_not_html(None, b"just words") == "it has no markup"
+
+
+def test_a_page_that_nests_deeper_than_python_does_is_read() -> None:
+    deep = "<article data-post=1><p class=body>" + "<b>" * 1500 + "deep" + "</b>" * 1500
+    assert extract(site(), URL, deep.encode()).records[0].text == "deep"

@@ -1,0 +1,140 @@
+"""The outbox and the store: what a crawl found is brought in exactly once, whatever dies in between."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawlers import drain as draining
+from crawlers.drain import Drained, drain
+from crawlers.extract import FoundRecord
+from crawlers.frontier import Frontier, FrontierUnreadable
+from store.database import Store
+from store.pages import page_id, pages
+from store.records import records
+from store.sightings import first_pages, sightings
+from store.sources import source_id, sources
+
+DECLARED = {"kind": "site", "name": "forum", "start": ["http://a.example/"]}
+SOURCE = source_id("forum", DECLARED)
+BEGAN = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def put(frontier: Frontier, number: int, texts: list[str], **changed: Any) -> str:
+    """One page of the outbox; gives its id."""
+    url, at = f"http://a.example/{number}", BEGAN + timedelta(seconds=number)
+    page = {
+        "page_id": page_id(SOURCE, url, at),
+        "url": url,
+        "final_url": url,
+        "fetched_at": at.isoformat(),
+        "status": 200,
+        "rendered": "http",
+        "depth": 0,
+        "error": None,
+        "warc_file": "warc/x.warc.gz",
+        "warc_offset": number,
+        **changed,
+    }
+    found = [FoundRecord(i, None, text, {"n": i}) for i, text in enumerate(texts)]
+    frontier.add_source(SOURCE, name="forum", kind="site", declared=DECLARED)
+    frontier.add_page("run", SOURCE, page, {"items": len(texts), "empty": 0, "unmatched": {}}, found)
+    return str(page["page_id"])
+
+
+@pytest.fixture
+def frontier(tmp_path: Path) -> Any:
+    with Frontier(tmp_path / "frontier.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    with Store(tmp_path / "tilth.duckdb") as opened:
+        yield opened
+
+
+def counts(store: Store) -> tuple[int, int, int, int]:
+    return tuple(table.num_rows for table in (sources(store), pages(store), records(store), sightings(store)))  # type: ignore[return-value]
+
+
+def test_pages_records_and_sightings_arrive_together(frontier: Frontier, store: Store) -> None:
+    first = put(frontier, 1, ["alpha", "beta"])
+    second = put(frontier, 2, ["beta"])
+    heard: list[Drained] = []
+    assert drain(store, frontier, heard.append) == 2
+    assert counts(store) == (1, 2, 2, 3)
+    assert [(d.source_name, len(d.pages), d.new, d.known) for d in heard] == [("forum", 2, 2, 1)]
+    assert frontier.waiting() == (0, 0)
+    rows = {row["text"]: row for row in records(store).to_pylist()}
+    assert rows["alpha"]["url"] == "http://a.example/1" and rows["alpha"]["metadata"] == '{"n": 0}'
+    seen = first_pages(store, [rows["beta"]["record_id"], "unknown"]).to_pylist()
+    assert (seen[0]["page_id"], seen[0]["pages"], seen[0]["warc_offset"]) == (first, 2, 1)
+    assert (seen[1]["page_id"], seen[1]["pages"]) == (None, 0)
+    assert pages(store, [second])["fetched_at"].to_pylist() == [BEGAN + timedelta(seconds=2)]
+
+
+def test_a_death_between_the_store_and_the_outbox_adds_nothing_twice(
+    frontier: Frontier, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(frontier, 1, ["alpha", "beta"])
+
+    def die(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(frontier, "forget", die)
+        drain(store, frontier, lambda _: None)
+    assert counts(store) == (1, 1, 2, 2) and frontier.waiting() == (1, 2)
+    drain(store, frontier, lambda _: None)
+    assert counts(store) == (1, 1, 2, 2) and frontier.waiting() == (0, 0)
+
+
+def test_a_death_inside_the_transaction_leaves_store_and_outbox_as_they_were(
+    frontier: Frontier, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(frontier, 1, ["alpha"])
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(draining, "add_sightings", die)
+        drain(store, frontier, lambda _: None)
+    assert counts(store) == (0, 0, 0, 0) and frontier.waiting() == (1, 1)
+    drain(store, frontier, lambda _: None)
+    assert counts(store) == (1, 1, 1, 1)
+
+
+def test_more_than_one_batch_is_drained_in_order(
+    frontier: Frontier, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "PAGES_A_BATCH", 3)
+    for number in range(8):
+        put(frontier, number, [f"text {number}"])
+    heard: list[Drained] = []
+    assert drain(store, frontier, heard.append) == 8
+    assert [len(d.pages) for d in heard] == [3, 3, 2]
+    assert counts(store) == (1, 8, 8, 8)
+
+
+def test_an_item_that_stands_twice_on_a_page_is_one_sighting(frontier: Frontier, store: Store) -> None:
+    put(frontier, 1, ["alpha", "alpha"])
+    drain(store, frontier, lambda _: None)
+    assert counts(store) == (1, 1, 1, 1)
+    assert sightings(store)["position"].to_pylist() == [0]
+
+
+def test_a_page_and_its_records_enter_the_outbox_together_or_not_at_all(frontier: Frontier) -> None:
+    frontier.add_source(SOURCE, name="forum", kind="site", declared=DECLARED)
+    twice = [FoundRecord(0, None, "a", {}), FoundRecord(0, None, "b", {})]  # one position cannot hold two
+    with pytest.raises(Exception, match="UNIQUE"):
+        frontier.add_page("run", SOURCE, {"url": "u", "final_url": None}, {}, twice)
+    assert frontier.waiting() == (0, 0)
+
+
+def test_a_file_that_is_no_frontier_is_named(tmp_path: Path) -> None:
+    (tmp_path / "frontier.sqlite").write_bytes(b"not a database, but longer than its header would be" * 10)
+    with pytest.raises(FrontierUnreadable, match=r"frontier.sqlite cannot be opened"):
+        Frontier(tmp_path / "frontier.sqlite")

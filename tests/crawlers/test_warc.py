@@ -1,0 +1,67 @@
+"""Pages in WARC files: what is written is read back from its offset, byte for byte."""
+
+import gzip
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crawlers.warc import Position, WarcFile
+
+AT = datetime(2026, 3, 4, 5, 6, 7, 890, tzinfo=UTC)
+BODIES = st.lists(st.binary(max_size=2000), min_size=1, max_size=5)
+
+
+def read_at(folder: Path, position: Position) -> tuple[Any, bytes]:
+    """The record that starts at a position, and its body."""
+    from fastwarc.warc import ArchiveIterator
+
+    with (folder / position.file).open("rb") as file:
+        file.seek(position.offset)
+        record = next(iter(ArchiveIterator(file, parse_http=True)))
+        return record, record.reader.read()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(BODIES)
+def test_each_body_is_read_back_from_its_own_offset(tmp_path: Path, bodies: list[bytes]) -> None:
+    warc = WarcFile(tmp_path, "forum", {"software": "tilth"})
+    headers = [("Content-Type", "text/html"), ("Transfer-Encoding", "chunked"), ("X-Two", "a"), ("X-Two", "b")]
+    positions = [warc.write_response("http://a.example/", 200, headers, b, protocol="HTTP/1.1", at=AT) for b in bodies]
+    warc.close()
+    for position, body in zip(positions, bodies, strict=True):
+        record, read = read_at(tmp_path, position)
+        assert record.headers["WARC-Target-URI"] == "http://a.example/"
+        assert record.http_headers.status_code == 200
+        assert "Transfer-Encoding" not in record.http_headers
+        assert [v for k, v in record.http_headers.astuples() if k == "X-Two"] == ["a", "b"]
+        assert read == body
+
+
+def test_what_a_browser_drew_is_a_resource(tmp_path: Path) -> None:
+    warc = WarcFile(tmp_path, "forum", {"software": "tilth"})
+    position = warc.write_drawn("http://a.example/app", b"<p>drawn", content_type="text/html; charset=utf-8", at=AT)
+    warc.close()
+    record, read = read_at(tmp_path, position)
+    assert record.headers["WARC-Type"] == "resource"
+    assert record.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert record.headers["WARC-Date"] == "2026-03-04T05:06:07.000890Z"
+    assert read == b"<p>drawn"
+
+
+def test_a_record_is_on_disk_before_its_position_is_known_and_is_a_gzip_member_of_its_own(tmp_path: Path) -> None:
+    warc = WarcFile(tmp_path, "forum", {"software": "tilth"})
+    first = warc.write_response("http://a.example/1", 200, [], b"one", protocol="HTTP/1.1", at=AT)
+    second = warc.write_response("http://a.example/2", 200, [], b"two", protocol="HTTP/1.1", at=AT)
+    written = (tmp_path / first.file).read_bytes()  # the file is still open
+    warc.close()
+    assert gzip.decompress(written[first.offset : second.offset]).endswith(b"one\r\n\r\n")
+    assert gzip.decompress(written[second.offset :]).endswith(b"two\r\n\r\n")
+    assert gzip.decompress(written[: first.offset]).startswith(b"WARC/1.1\r\nWARC-Type: warcinfo")
+
+
+def test_a_crawl_that_kept_nothing_leaves_no_file(tmp_path: Path) -> None:
+    WarcFile(tmp_path, "forum", {}).close()
+    assert not list(tmp_path.rglob("*.gz"))
