@@ -36,7 +36,7 @@ class Check:
     """Whether tilth cannot do its work without it; else it only does it slower or with less."""
 
 
-def checks(project: Path) -> list[Check]:
+def checks(project: Path = Path()) -> list[Check]:
     """Look at everything, cheapest first; `project` is the folder whose disk is asked for room."""
     return [
         _python(),
@@ -45,7 +45,7 @@ def checks(project: Path) -> list[Check]:
         _browser(),
         _studio(),
         _encoder(),
-        _disk(project),
+        _disk(project.absolute()),
         _memory(),
         _accelerator(),
         _hub_token(),

@@ -1,5 +1,6 @@
 """Shadowed packages are said, by place and with a remedy, before anything of ours is imported."""
 
+import os
 import subprocess
 import sys
 import time
@@ -45,6 +46,21 @@ def test_a_package_of_the_same_name_earlier_on_the_path_is_said_with_both_places
     assert str(ROOT / name) in answer.stderr
     assert "Rename" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["-m", "tilth"], ["-c", "from tilth.main import main; main()"]])
+def test_the_command_line_says_it_before_it_imports_anything_shadowed(tmp_path: Path, command: list[str]) -> None:
+    path = f"{package(tmp_path, 'store')}{os.pathsep}{ROOT}"
+    answer = subprocess.run(
+        [sys.executable, *command, "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=environment() | {"PYTHONPATH": path},
+    )
+    assert answer.returncode == 2, answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+    assert str(tmp_path / "store") in answer.stderr
 
 
 def test_a_single_module_shadows_as_well(tmp_path: Path) -> None:
