@@ -36,18 +36,19 @@ class Refused(Exception):
 
 
 class Repositories:
-    """Repositories on disk: objects by SHA-256, commits as JSON, the newest commit's name in a file `head`."""
+    """Repositories on disk: each has objects by SHA-256, commits as JSON, and the newest one's name in `head`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lock = threading.Lock()
-        (folder / "objects").mkdir(parents=True, exist_ok=True)
 
     def create(self, repo: str) -> None:
         with self.lock:
             if (self._at(repo) / "head").exists():
                 raise Refused(409, "You already created this dataset repo")
-            self._write_commit(repo, None, "initial commit", {p: self._small(data) for p, data in EMPTY_REPO.items()})
+            self._write_commit(
+                repo, None, "initial commit", {p: self._small(repo, data) for p, data in EMPTY_REPO.items()}
+            )
 
     def head(self, repo: str) -> str:
         try:
@@ -78,17 +79,17 @@ class Repositories:
             raise Refused(404, "Entry not found", "EntryNotFound") from None
         return entry
 
-    def content(self, entry: dict[str, Any]) -> bytes:
-        return (self.folder / "objects" / entry["sha256"]).read_bytes()
+    def content(self, repo: str, entry: dict[str, Any]) -> bytes:
+        return self._object(repo, entry["sha256"]).read_bytes()
 
-    def has_object(self, oid: str, size: int) -> bool:
-        path = self.folder / "objects" / oid
+    def has_object(self, repo: str, oid: str, size: int) -> bool:
+        path = self._object(repo, oid)
         return path.exists() and path.stat().st_size == size
 
-    def put_object(self, oid: str, data: bytes) -> None:
+    def put_object(self, repo: str, oid: str, data: bytes) -> None:
         if hashlib.sha256(data).hexdigest() != oid:
             raise Refused(400, "The object does not have the SHA-256 that names it")
-        self._write(self.folder / "objects" / oid, data)
+        self._write(self._object(repo, oid), data)
 
     def commit(self, repo: str, revision: str, lines: list[dict[str, Any]]) -> str:
         """Apply the operations of a commit in one step."""
@@ -101,15 +102,15 @@ class Repositories:
                 raise Refused(412, "A commit has happened since. Please refresh and try again.")
             tree = dict(self.commit_at(repo, newest)["tree"])
             for operation in operations:
-                self._apply(tree, operation["key"], operation["value"])
+                self._apply(repo, tree, operation["key"], operation["value"])
             return self._write_commit(repo, newest, header["summary"], tree, header.get("description", ""))
 
-    def _apply(self, tree: dict[str, Any], key: str, value: dict[str, Any]) -> None:
+    def _apply(self, repo: str, tree: dict[str, Any], key: str, value: dict[str, Any]) -> None:
         path = value["path"]
         if key == "file":
-            tree[path] = self._small(base64.b64decode(value["content"]))
+            tree[path] = self._small(repo, base64.b64decode(value["content"]))
         elif key == "lfsFile":
-            if value["algo"] != "sha256" or not self.has_object(value["oid"], value["size"]):
+            if value["algo"] != "sha256" or not self.has_object(repo, value["oid"], value["size"]):
                 raise Refused(400, f"{path}: the object was not uploaded")
             tree[path] = {"sha256": value["oid"], "size": value["size"], "lfs": True}
         elif key == "deletedFile":
@@ -119,9 +120,9 @@ class Repositories:
         else:
             raise Refused(400, f"unknown operation {key}")
 
-    def _small(self, data: bytes) -> dict[str, Any]:
+    def _small(self, repo: str, data: bytes) -> dict[str, Any]:
         sha256 = hashlib.sha256(data).hexdigest()
-        self._write(self.folder / "objects" / sha256, data)
+        self._write(self._object(repo, sha256), data)
         return {"sha256": sha256, "size": len(data), "lfs": False, "oid": git_hash(data)}
 
     def _write_commit(
@@ -130,16 +131,19 @@ class Repositories:
         facts = {"parent": parent, "title": title, "description": description, "tree": tree}
         oid = hashlib.sha1(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         at = self._at(repo)
-        (at / "commits").mkdir(parents=True, exist_ok=True)
         self._write(at / "commits" / f"{oid}.json", json.dumps({"oid": oid, **facts}).encode())
         self._write(at / "head", oid.encode())
         return oid
+
+    def _object(self, repo: str, oid: str) -> Path:
+        return self._at(repo) / "objects" / oid
 
     def _at(self, repo: str) -> Path:
         return self.folder / "repositories" / repo
 
     @staticmethod
     def _write(path: Path, data: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.{threading.get_ident()}")
         part.write_bytes(data)
         part.replace(path)
@@ -171,6 +175,7 @@ class Handler(BaseHTTPRequestHandler):
     """The calls, one method each; `ROUTES` says which address leads where."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 65536  # an answer leaves in one piece; in two, the client's delayed acknowledgement costs 40 ms
     server: "Server"
 
     def log_message(self, *_: Any) -> None:
@@ -276,7 +281,7 @@ class Handler(BaseHTTPRequestHandler):
     def preupload(self, body: bytes, repo: str, revision: str) -> None:
         self._require_write(repo)
         tree = self.server.repositories.commit_at(repo, revision)["tree"]
-        ignored = self._gitignore(tree)
+        ignored = self._gitignore(repo, tree)
         files = []
         for file in json.loads(body)["files"]:
             large = file["path"].endswith(LARGE) or file["size"] > 10_000_000
@@ -292,17 +297,17 @@ class Handler(BaseHTTPRequestHandler):
             )
         self._json({"files": files})
 
-    def _gitignore(self, tree: dict[str, Any]) -> list[str]:
+    def _gitignore(self, repo: str, tree: dict[str, Any]) -> list[str]:
         entry = tree.get(".gitignore")
-        return self.server.repositories.content(entry).decode().split() if entry else []
+        return self.server.repositories.content(repo, entry).decode().split() if entry else []
 
     def lfs_batch(self, body: bytes, repo: str) -> None:
         self._require_write(repo)
         objects = []
         for wanted in json.loads(body)["objects"]:
             told = dict(wanted)
-            if not self.server.repositories.has_object(wanted["oid"], wanted["size"]):
-                base = f"{self.server.url}/lfs/{wanted['oid']}"
+            if not self.server.repositories.has_object(repo, wanted["oid"], wanted["size"]):
+                base = f"{self.server.url}/lfs/{repo}/{wanted['oid']}"
                 told["actions"] = {
                     "upload": {"href": base, "header": {}},
                     "verify": {"href": f"{base}/verify", "header": {}},
@@ -310,12 +315,12 @@ class Handler(BaseHTTPRequestHandler):
             objects.append(told)
         self._json({"transfer": "basic", "objects": objects})
 
-    def lfs_put(self, body: bytes, oid: str) -> None:
-        self.server.repositories.put_object(oid, body)
+    def lfs_put(self, body: bytes, repo: str, oid: str) -> None:
+        self.server.repositories.put_object(repo, oid, body)
         self._send(b"", 200, {})
 
-    def lfs_verify(self, body: bytes, oid: str) -> None:
-        if not self.server.repositories.has_object(oid, json.loads(body)["size"]):
+    def lfs_verify(self, body: bytes, repo: str, oid: str) -> None:
+        if not self.server.repositories.has_object(repo, oid, json.loads(body)["size"]):
             raise Refused(404, "The object is not there")
         self._json({"message": "Your push to the LFS server has been verified"})
 
@@ -363,7 +368,7 @@ class Handler(BaseHTTPRequestHandler):
         repositories = self.server.repositories
         commit = repositories.commit_at(repo, revision)
         entry = repositories.entry(repo, revision, path)
-        data, etag = repositories.content(entry), entry["sha256"] if entry["lfs"] else entry["oid"]
+        data, etag = repositories.content(repo, entry), entry["sha256"] if entry["lfs"] else entry["oid"]
         headers = {"X-Repo-Commit": commit["oid"], "ETag": f'"{etag}"', "Accept-Ranges": "bytes"}
         if entry["lfs"]:
             headers |= {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(entry["size"])}
@@ -385,8 +390,8 @@ ROUTES = (
     ("POST", r"/api/validate-yaml", "validate_yaml"),
     ("POST", rf"/api/datasets/{REPO}/preupload/([^/]+)", "preupload"),
     ("POST", rf"/datasets/{REPO}\.git/info/lfs/objects/batch", "lfs_batch"),
-    ("PUT", r"/lfs/([0-9a-f]{64})", "lfs_put"),
-    ("POST", r"/lfs/([0-9a-f]{64})/verify", "lfs_verify"),
+    ("PUT", rf"/lfs/{REPO}/([0-9a-f]{{64}})", "lfs_put"),
+    ("POST", rf"/lfs/{REPO}/([0-9a-f]{{64}})/verify", "lfs_verify"),
     ("POST", rf"/api/datasets/{REPO}/commit/([^/]+)", "commit"),
     ("GET HEAD", rf"/api/datasets/{REPO}", "info"),
     ("GET HEAD", rf"/api/datasets/{REPO}/revision/([^/]+)", "info"),
@@ -406,6 +411,11 @@ class Server(ThreadingHTTPServer):
         self.repositories = Repositories(folder)
         self.requests: list[tuple[str, str]] = []
         self.intercepts: list[Callable[[str, str], None]] = []
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that was killed; of anything else, what the server of Python says."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
@@ -444,7 +454,7 @@ class Hub:
 
     def file(self, repo: str, path: str) -> bytes:
         """A file's bytes at the newest commit."""
-        return self.server.repositories.content(self.server.repositories.entry(repo, "main", path))
+        return self.server.repositories.content(repo, self.server.repositories.entry(repo, "main", path))
 
     def push(self, repo: str, path: str, content: bytes, title: str = "by another") -> str:
         """Commit a file as another person would."""

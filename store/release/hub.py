@@ -8,6 +8,7 @@ overwrite each other unseen: the Hub refuses a commit on a parent that is no lon
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -107,7 +108,10 @@ def _api(token: str | None) -> "HfApi":
             "https://huggingface.co/settings/tokens and set HF_TOKEN to it."
         )
     from huggingface_hub import HfApi
+    from huggingface_hub.utils import disable_progress_bars
 
+    if not sys.stderr.isatty():
+        disable_progress_bars()  # nobody watches
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, token=token, library_name="tilth")
 
 

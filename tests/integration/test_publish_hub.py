@@ -1,4 +1,4 @@
-"""Publishing to a Hub that keeps bytes: one commit, none when nothing changed; the rows read back are those labelled."""
+"""Publishing to a Hub that keeps bytes: one commit, none when nothing changed; the rows come back as labelled."""
 
 import os
 import shutil
