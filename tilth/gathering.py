@@ -63,7 +63,7 @@ def declared_sources(project: Project) -> list["SiteSource"]:
     Raises:
         ProjectFileError: One is declared wrongly; with the line.
     """
-    from crawlers import read_source
+    from crawlers.kinds import read_source
     from crawlers.site_source import SourceError
 
     sources: list[SiteSource] = []
@@ -84,7 +84,7 @@ def crawl_sources(project: Project, name: str | None, advance: "Advance", say: A
     Raises:
         SourceUnknown: No source has that name.
     """
-    from crawlers import crawl
+    from crawlers.crawl import crawl
 
     sources = declared_sources(project)
     chosen = [source for source in sources if name in (None, source.name)]
@@ -113,13 +113,35 @@ def _with_line(project: Project, source: str, field: tuple[str | int, ...], mess
     return f"{project.file_path.name}:{line}: {message}" if line else message
 
 
-def import_records(project: Project, file: Path, **columns: Any) -> Iterator[str]:
-    """Bring in a file, whole or not at all, and say what came of it."""
-    from crawlers import import_file
+def import_records(
+    project: Project,
+    file: Path,
+    *,
+    text: str,
+    label: str | None,
+    key: str | None,
+    split: str | None,
+    annotator: str | None,
+    source: str | None,
+    advance: "Advance",
+) -> Iterator[str]:
+    """Bring in a file, whole or not at all, and say what came of it; the arguments name its columns."""
+    from crawlers.files import import_file
     from labeling.resolve import resolve_labels
 
     with project.open_store() as store:
-        found = import_file(store, file, project.schema, **columns)
-        yield f"{found.rows} rows: {found.new} new records, {found.known} known, {found.labels} labels."
+        found = import_file(
+            store,
+            file,
+            project.schema,
+            text_column=text,
+            label_column=label,
+            id_column=key,
+            split_column=split,
+            annotator_column=annotator,
+            source_name=source,
+            progress=advance,
+        )
+        yield f"{found.rows} rows: {found.new} new records, {found.known} known; {found.labels} labels."
         if found.labels:
             resolve_labels(store, project.schema)

@@ -46,7 +46,7 @@ def import_(
             file,
             text=text,
             label=label,
-            id=id,
+            key=key,
             split=split,
             annotator=annotator,
             source=source,
