@@ -49,11 +49,11 @@ def _front_matter(facts: ReleaseFacts, rows: ReleaseRows, file_bytes: int) -> st
     features = release_features(facts.schema)
     licence = licence_fields(facts.license)
     fields = DatasetCardData(
-        language=list(facts.language),
+        language=list(facts.language) or None,
         license=licence.pop("license"),
         annotations_creators=list(facts.annotations_creators) or [_annotations_creator(rows)],
         language_creators=["found"],
-        multilinguality=["monolingual" if len(facts.language) == 1 else "multilingual"],
+        multilinguality=["multilingual" if len(facts.language) > 1 else "monolingual"],
         size_categories=[_size(sum(part.num_rows for part in rows.splits.values()))],
         source_datasets=["original"],
         # A kind of label schema bears the name of the Hub's task category.
@@ -122,6 +122,7 @@ def _text(facts: ReleaseFacts, snapshot: Snapshot, rows: ReleaseRows) -> str:
         },
         label_columns=list(labels),
         limitations=_limitations(facts, rows),
+        figures=_figures(facts),
     )
 
 
@@ -154,6 +155,11 @@ def _limitations(facts: ReleaseFacts, rows: ReleaseRows) -> list[str]:
     if "test" not in rows.splits:
         known.append("There is no split to measure on: hold some records out before you report a figure.")
     return known + list(facts.limitations)
+
+
+def _figures(facts: ReleaseFacts) -> dict[str, Measured]:
+    measured = facts.model.metrics if facts.model else {}
+    return {name.replace("_", " "): figure for name, figure in measured.items() if figure.value is not None}
 
 
 def _methods(part: pa.Table) -> list[str]:

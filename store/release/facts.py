@@ -57,9 +57,9 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure with its interval."""
+    """A figure with its interval; no value where it is not defined, as ROC-AUC for a class that never occurs."""
 
-    value: float
+    value: float | None
     low: float | None = None
     high: float | None = None
 
@@ -110,8 +110,8 @@ class ReleaseFacts:
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        language = (self.language,) if isinstance(self.language, str) else tuple(self.language)
-        object.__setattr__(self, "language", language)
+        given = (self.language,) if isinstance(self.language, str) else self.language
+        object.__setattr__(self, "language", tuple(code for code in given if code))
 
     def require_licence(self) -> None:
         """Raise `LicenceMissing` where the project says no licence."""

@@ -196,6 +196,15 @@ def test_the_card_reads_well_and_names_figures(store, tmp_path):
         assert not (line.startswith("## ") and line_before.strip()), f"no empty line before {line!r}"
 
 
+@pytest.mark.parametrize("metrics", [{}, {"roc_auc": Measured(None)}])
+def test_a_model_without_figures_still_stands_in_the_card(store, tmp_path, metrics):
+    fill(store)
+    model = ModelFacts("m1", "probe", "all-MiniLM-L6-v2@1", "0" * 64, metrics)
+    release = release_of(store, tmp_path / "out", ReleaseFacts(**(vars(FACTS) | {"model": model})))
+    text = (release.folder / "README.md").read_text(encoding="utf-8")
+    assert f"`{'0' * 64}`.\n\n## Know before use" in text
+
+
 def test_no_annotator_is_named(store, tmp_path):
     ids = fill(store)
     with store.transaction() as db:
