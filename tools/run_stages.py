@@ -99,6 +99,8 @@ def main() -> int:
     if unknown or not asked:
         print(f"usage: python tools/run_stages.py {' '.join(f'[{name}]' for name in STAGES)}", file=sys.stderr)
         return 2
+    # A stage runs in a session of its own: whoever ends this process must end that as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
     counts, lines, failed = Counts(), [], False
     for name in asked:
