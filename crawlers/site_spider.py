@@ -23,7 +23,7 @@ from crawlers.page_error import PageLimitReached, describe
 from crawlers.scope import Scope, canonical_url
 from crawlers.site_source import SiteSource
 from crawlers.warc import WarcFile
-from store.pages import page_id
+from store.page_id import page_id
 
 NOTHING = Extraction((), (), 0, 0)
 

@@ -1,8 +1,6 @@
 """Pages: one row a fetch, also of what failed or was not allowed. The bytes themselves lie in a WARC file."""
 
-import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -33,12 +31,6 @@ PAGES = pa.schema(
     ]
 )
 """The columns of the table; `error` reads `kind: a sentence`, the kind in one word."""
-
-
-def page_id(source_id: str, url: str, fetched_at: datetime) -> str:
-    """32 hex digits that name one fetch of one URL for one source."""
-    moment = fetched_at.astimezone(UTC).isoformat(timespec="microseconds")
-    return hashlib.sha256(f"{source_id}\n{url}\n{moment}".encode()).hexdigest()[:32]
 
 
 def add_pages(store: Store, batch: pa.Table) -> int:

@@ -11,7 +11,8 @@ from crawlers.drain import Drained, drain
 from crawlers.extract import FoundRecord
 from crawlers.frontier import Frontier, FrontierUnreadable
 from store.database import Store
-from store.pages import page_id, pages
+from store.page_id import page_id
+from store.pages import pages
 from store.records import records
 from store.sightings import first_pages, sightings
 from store.sources import source_id, sources
