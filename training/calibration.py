@@ -1,0 +1,86 @@
+"""Probabilities that mean what they say: temperature scaling, and the mass of classes that no label speaks of.
+
+Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (temperature); Good, "The Population Frequencies of
+Species and the Estimation of Population Parameters", Biometrika 1953 (missing mass).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.examples import Examples
+
+Floats = NDArray[np.float64]
+
+# Records that a strategy chose count together as much as this many drawn at random: they steady the estimate
+# while few random ones are there and lose their say as those grow.
+CHOSEN_COUNT_AS = 20.0
+TEMPERATURES = (0.05, 20.0)
+HIGHEST_MISSING_MASS = 0.5
+
+
+def sample_weights(random: NDArray[np.bool_]) -> Floats:
+    """(N,) the weight of each example in a score or a calibration that is to hold for the pool.
+
+    A record drawn at random stands for the pool and weighs 1. Those that a strategy chose are harder or more typical
+    than the pool; together they weigh `CHOSEN_COUNT_AS` at most. Where none is random, all weigh 1.
+    """
+    chosen = int((~random).sum())
+    if not random.any() or not chosen:
+        return np.ones(len(random))
+    return np.where(random, 1.0, min(1.0, CHOSEN_COUNT_AS / chosen))
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Log probabilities (N, K) of logits (N, K)."""
+    from scipy.special import log_softmax as of_rows
+
+    result: Floats = of_rows(np.asarray(logits, dtype=np.float64), axis=1)
+    return result
+
+
+def log_loss(logits: Floats, labels: NDArray[np.int64], weights: Floats, temperature: float = 1.0) -> float:
+    """The weighted mean of -log p(label) in nats, for logits (N, K) divided by the temperature."""
+    chosen = log_softmax(logits / temperature)[np.arange(len(labels)), labels]
+    return float(-(weights * chosen).sum() / weights.sum())
+
+
+def fit_temperature(logits: Floats, labels: NDArray[np.int64], weights: Floats) -> float:
+    """The temperature with the least weighted log loss on logits (N, K) that were not fitted on these labels.
+
+    Without a single example it is 1.
+    """
+    from scipy.optimize import minimize_scalar
+
+    if not len(labels):
+        return 1.0
+    low, high = np.log(TEMPERATURES)
+    best = minimize_scalar(
+        lambda t: log_loss(logits, labels, weights, float(np.exp(t))), bounds=(low, high), method="bounded"
+    )
+    return float(np.exp(best.x))
+
+
+def missing_mass(examples: Examples) -> float:
+    """How probable it is that a record of the pool has a class of which there is no label: Good's singletons over N.
+
+    Only examples drawn at random tell; where fewer than `CHOSEN_COUNT_AS` are random, all are taken.
+    """
+    drawn = examples.labels[examples.random]
+    labels = drawn if len(drawn) >= CHOSEN_COUNT_AS else examples.labels
+    counts = np.bincount(labels)
+    return float(min(HIGHEST_MISSING_MASS, (counts == 1).sum() / max(1, len(labels))))
+
+
+def spread(probabilities: Floats, seen: NDArray[np.int64], classes: int, mass: float) -> Floats:
+    """Probabilities (N, S) of the seen classes as (N, K), with `mass` shared evenly by the classes never seen.
+
+    A never-seen class always gets a little, so that its log is finite.
+    """
+    unseen = np.setdiff1d(np.arange(classes), seen)
+    full = np.zeros((len(probabilities), classes))
+    full[:, seen] = probabilities
+    if len(unseen):
+        mass = max(mass, 1e-6)
+        full *= 1 - mass
+        full[:, unseen] = mass / len(unseen)
+    return full

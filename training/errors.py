@@ -1,0 +1,27 @@
+"""What can go wrong between labels and a model, one class for each kind of trouble."""
+
+from store.errors import RequestError, TilthError
+
+
+class FitError(TilthError):
+    """A model could not be fitted, or what it says cannot be used."""
+
+
+class TooFewLabels(FitError, RequestError):
+    """There are fewer labels, or fewer classes among them, than a fit needs; the message says how many there are."""
+
+
+class ExamplesError(FitError, RequestError):
+    """Arrays that should speak of the same records do not: lengths differ, ids repeat, a label is no class."""
+
+
+class EncoderError(FitError, RequestError):
+    """An encoder cannot be used: it is not found, cannot be reached, has no weights, or is not made for texts."""
+
+
+class NotFinite(FitError):
+    """A model gave NaN or infinity where numbers are needed."""
+
+
+class ModelFolderError(FitError, RequestError):
+    """A folder does not hold a model that `training.load` can read."""

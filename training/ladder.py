@@ -1,0 +1,99 @@
+"""The interface that every rung of the ladder has, and the one place where a rung is called by its name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from store.errors import RequestError
+from training.encoder import Encoder
+from training.examples import Examples, Inputs, Predictions
+
+if TYPE_CHECKING:
+    from training.model_card import CardFacts
+    from training.vector_cache import VectorCache
+
+RUNGS = ("probe", "fine-tune")
+
+
+class FittedModel(Protocol):
+    """A model that can say what it thinks of a text."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The K classes, in the order of the probabilities."""
+        ...
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by; it is applied in `predict`."""
+        ...
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What makes the same model again, given the same examples."""
+        ...
+
+    def predict(self, inputs: Inputs) -> Predictions:
+        """Calibrated probabilities and vectors, in the order of the inputs.
+
+        Raises:
+            NotFinite: The model gives NaN or infinity.
+        """
+        ...
+
+    def save(self, folder: Path, card: "CardFacts | None" = None) -> None:
+        """Write the folder that `training.load` reads, whole or not at all, with a model card."""
+        ...
+
+
+class Classifier(Protocol):
+    """A way to make a model of labelled texts."""
+
+    @property
+    def name(self) -> str:
+        """As the project file calls it."""
+        ...
+
+    def fit(self, examples: Examples, *, seed: int) -> FittedModel:
+        """A model for these examples: the same for the same examples and seed, to 1e-5.
+
+        Raises:
+            TooFewLabels: Fewer than 2 classes, or too few labels, are there.
+            NotFinite: The fit ran into NaN or infinity.
+        """
+        ...
+
+    def out_of_fold(self, examples: Examples, folds: int = 5, *, seed: int) -> Predictions:
+        """For every example the probabilities of a model that was not fitted on it or on its group.
+
+        Raises:
+            TooFewLabels: Fewer than 2 classes, or too few labels, are there.
+        """
+        ...
+
+
+def classifier(
+    name: str, classes: Sequence[str], encoder: str | Encoder, *, cache: "VectorCache | None" = None
+) -> Classifier:
+    """The rung of this name.
+
+    Args:
+        name: `probe` or `fine-tune`.
+        classes: The K classes, in the order of the probabilities.
+        encoder: What to build on: a folder, a name on the Hub, `all-MiniLM-L6-v2`, or an `Encoder` that is at hand.
+        cache: Where vectors are looked up and kept, when `encoder` is a name.
+
+    Raises:
+        RequestError: There is no rung of this name.
+        EncoderError: There is no such encoder, or it has no weights.
+    """
+    if name not in RUNGS:
+        raise RequestError(f'[training] model "{name}" is not known; it is one of {", ".join(RUNGS)}.')
+    ready = encoder if isinstance(encoder, Encoder) else Encoder(encoder, cache)
+    if name == "probe":
+        from training.probe import Probe
+
+        return Probe(classes, ready)
+    from training.fine_tune import FineTune
+
+    return FineTune(classes, ready.folder)
