@@ -46,7 +46,7 @@ def write_labels(store: Store, batch: pa.Table, *, withdrawn: Sequence[str] = ()
 
 
 def labels(store: Store, ids: Sequence[str] | None = None) -> pa.Table:
-    """All columns of the labels, by record id; or of the records `ids`, in their order, without those that have no label."""
+    """All columns of the labels by record id, or of the records `ids` in their order, without those that have none."""
     if ids is None:
         return store.read("SELECT * FROM labels ORDER BY record_id")
     wanted = pa.table({"record_id": pa.array(list(ids), pa.string()), "place": pa.array(range(len(ids)), pa.int64())})
