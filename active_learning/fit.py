@@ -16,10 +16,12 @@ from store.database import Store, utc_now
 from store.embeddings import StoredVectors
 from store.errors import RequestError
 from store.label_schema import LabelSchema
-from training import classifier, load
 from training.encoder import Encoder
 from training.examples import Examples, Inputs, Predictions
+from training.ladder import FittedModel, classifier
 from training.metrics import Metrics, evaluate
+from training.model_card import CardFacts
+from training.model_folder import load
 
 Say = Callable[[str], None]
 
@@ -73,7 +75,7 @@ def fit_model(
         say(f"Fitting {settings.model} on {len(learning.train)} labels.")
         rung = classifier(settings.model, schema.classes, settings.encoder, cache=StoredVectors(store))
         fitted = rung.fit(learning.train, seed=settings.seed)
-        fitted.save(path, snapshot_id=snapshot.snapshot_id)
+        fitted.save(path, _card(schema, settings, learning, fitted))
     said = fitted.predict(_everything(store))
     recipe = {"model": settings.model, "labels": len(learning.train)}
     with store.transaction():
@@ -99,6 +101,21 @@ def fit_model(
     kept = models.model(store, model_id)
     assert kept is not None
     return kept
+
+
+def _card(schema: LabelSchema, settings: LearningSettings, learning: LearningSet, fitted: FittedModel) -> CardFacts:
+    metrics = None
+    if len(learning.holdout):
+        metrics = _measure(schema, learning.holdout, fitted.predict(learning.holdout.inputs()), settings.seed)
+    return CardFacts(
+        name=settings.name,
+        license=settings.license,
+        language=settings.language,
+        dataset=settings.name,
+        snapshot=learning.snapshot_id,
+        question=schema.question,
+        metrics=metrics,
+    )
 
 
 def _model_id(snapshot_id: str, schema: LabelSchema, settings: LearningSettings, encoder: str) -> str:

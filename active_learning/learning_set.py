@@ -37,10 +37,11 @@ def read_learning_set(store: Store, schema: LabelSchema, snapshot_id: str) -> Le
     chosen = _asked_for(store, "selected")
     split = np.array(rows["split"].to_pylist(), dtype=np.str_)
     values = [json.loads(value) for value in rows["value"].to_pylist()]
+    to_index = kind_module("training", schema.kind).label_index
     examples = Examples(
         ids=np.array(ids, dtype=np.str_),
         texts=[texts[one] or "" for one in ids],
-        labels=kind_module("training", schema.kind).label_indices(schema, values),
+        labels=np.array([to_index(schema, value) for value in values], dtype=np.int64),
         # Imported labels are the user's own sample: nobody chose them by a model.
         random=np.array([one not in chosen for one in ids], dtype=bool),
         groups=np.array(rows["group_id"].to_pylist(), dtype=np.str_),

@@ -17,6 +17,7 @@ class LearningSettings:
         seed: The seed of every draw and fit.
         model: The rung of the ladder, `probe` or `fine-tune`.
         encoder: The encoder's folder or name on the Hub.
+        name, license, language: What the model's card says of the data.
     """
 
     size: int = 100
@@ -28,3 +29,6 @@ class LearningSettings:
     seed: int = 0
     model: str = "probe"
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
+    name: str = "tilth classifier"
+    license: str = ""
+    language: str = ""

@@ -9,7 +9,6 @@ from store.errors import RequestError
 from tilth.people import learning_settings, people
 from tilth.project import Project
 
-
 Say = Callable[[str], None]
 LOOK_SECONDS = 5.0
 
@@ -83,7 +82,7 @@ def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: i
             settings=learning_settings(project),
             project=where,
             say=say,
-            wait=_waiting(say) if wait else lambda answered, wanted: False,
+            wait=_waiting(say) if wait else lambda _answered, _wanted: False,
         )
         for _ in range(rounds):
             asked = sum(assignments.assignments(store)["answers_wanted"].to_pylist())

@@ -167,7 +167,7 @@ def audit_project(project: Project, *, show: int) -> Audited:
         ],
         suspicious=[[one.score, one.given, one.suggested, one.text[:100]] for one in shown if one.state == "open"],
         annotators=[
-            [row["annotator"], row["answers"], row["agreement_with_others"], row["quality"], row["median_lead_time"]]
+            [row["annotator"], row["answers"], row["agreement"], row["quality"], row["median_lead_time"]]
             for row in found.annotators.to_pylist()
         ],
         figures={"labels": found.judged, "flagged": found.flagged.num_rows, "alpha": found.agreement.alpha},
@@ -189,4 +189,7 @@ def learning_settings(project: Project) -> Any:
         repeat_share=declared.labeling.repeat_share,
         model=declared.training.model,
         encoder=declared.training.encoder,
+        name=declared.project.name,
+        license=declared.project.license or "",
+        language=declared.project.language,
     )

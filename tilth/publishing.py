@@ -90,13 +90,13 @@ def release_facts(project: Project, store: "Store", snapshot: "Snapshot") -> "Re
 
 
 def _agreement(project: Project, store: "Store") -> "Agreement | None":
-    from labeling.agreement import agreement, annotators
+    from labeling.agreement import agreement
     from labeling.answers import read_answers
     from store.release.facts import Agreement
 
     given = read_answers(store)
     found = agreement(given.annotations, project.schema, relooks=given.relooks)
-    people = annotators(given.annotations, project.schema, relooks=given.relooks).num_rows
+    people = len(set(given.annotations["annotator"].to_pylist()))
     return Agreement(found.alpha, found.records, people) if found.records else None
 
 

@@ -19,9 +19,9 @@ def check_schema(schema: "LabelSchema") -> None:
     if doubled:
         raise SchemaError(f'[schema] classes: "{doubled[0]}" stands there more than once.')
     for name in classes:
-        if not isinstance(name, str) or not name.strip() or name != name.strip() or "\n" in name:
+        if not isinstance(name, str) or not name.strip() or name != name.strip() or not name.isprintable():
             raise SchemaError(
-                f"[schema] classes: {name!r} is not a class name; use one line without spaces at its ends."
+                f"[schema] classes: {name!r} is not a class name; use printable signs on one line, without spaces at its ends."
             )
 
 

@@ -1,6 +1,5 @@
 """The command line: one module a group of verbs; what a verb needs is imported when it runs."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 

@@ -80,7 +80,7 @@ def audit(
     if found.annotators:
         print_rows(
             "Annotators",
-            ["name", "answers", "agrees with others", "estimated right", "seconds an answer"],
+            ["name", "answers", "agrees with the label", "estimated right", "seconds an answer"],
             found.annotators,
         )
 

@@ -1,22 +1,21 @@
 """The report's pictures, as Vega-Lite specifications by altair; each is a function from numbers to a picture."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
-import pandas as pd
 
 GREEN, CLAY, SAND, INK = "#3b6e47", "#b5562b", "#d9c9a3", "#2b2a26"
 WIDTH = 620
 
 
-def learning_curve(points: Sequence[dict[str, Any]]) -> str:
+def learning_curve(points: Sequence[Mapping[str, Any]]) -> str:
     """The holdout's accuracy by number of training labels, with its interval, and the control arm's beside it.
 
     `points` have `arm`, `labels`, `accuracy`, `low`, `high`, `round`.
     """
-    base = alt.Chart(pd.DataFrame(points)).encode(
+    base = alt.Chart(_values(points)).encode(
         x=alt.X("labels:Q", title="labels trained on", scale=alt.Scale(nice=True)),
         color=alt.Color(
             "arm:N",
@@ -42,10 +41,10 @@ def learning_curve(points: Sequence[dict[str, Any]]) -> str:
     return _spec((band + line).properties(width=WIDTH, height=300))
 
 
-def label_counts(rows: Sequence[dict[str, Any]]) -> str:
+def label_counts(rows: Sequence[Mapping[str, Any]]) -> str:
     """How many labels each class has, by split; `rows` have `label`, `split`, `records`."""
     chart = (
-        alt.Chart(pd.DataFrame(rows))
+        alt.Chart(_values(rows))
         .mark_bar()
         .encode(
             y=alt.Y("label:N", title=None, sort="-x"),
@@ -57,12 +56,11 @@ def label_counts(rows: Sequence[dict[str, Any]]) -> str:
     return _spec(chart.properties(width=WIDTH - 140, height=alt.Step(18)))
 
 
-def confusion(rows: Sequence[dict[str, Any]]) -> str:
+def confusion(rows: Sequence[Mapping[str, Any]]) -> str:
     """The confusion matrix on the holdout; `rows` have `label`, `predicted`, `records`, one for each pair of classes."""
-    frame = pd.DataFrame(rows)
-    order = list(dict.fromkeys(frame["label"]))
+    order = list(dict.fromkeys(row["label"] for row in rows))
     step = 34 if len(order) <= 12 else 11
-    base = alt.Chart(frame).encode(
+    base = alt.Chart(_values(rows)).encode(
         x=alt.X("predicted:N", sort=order, title="the model says", axis=alt.Axis(labelAngle=-40)),
         y=alt.Y("label:N", sort=order, title="people say"),
         tooltip=["label:N", "predicted:N", "records:Q"],
@@ -72,7 +70,7 @@ def confusion(rows: Sequence[dict[str, Any]]) -> str:
     )
     if len(order) > 12:
         return _spec(cells.properties(width=alt.Step(step), height=alt.Step(step)))
-    dark = float(frame["records"].max()) / 2
+    dark = max(row["records"] for row in rows) / 2
     numbers = base.mark_text(fontSize=11).encode(
         text="records:Q", color=alt.condition(f"datum.records > {dark}", alt.value("white"), alt.value(INK))
     )
@@ -80,16 +78,15 @@ def confusion(rows: Sequence[dict[str, Any]]) -> str:
     return _spec((cells + shown).properties(width=alt.Step(step), height=alt.Step(step)))
 
 
-def calibration(rows: Sequence[dict[str, Any]]) -> str:
+def calibration(rows: Sequence[Mapping[str, Any]]) -> str:
     """How often the model is right, by how sure it was; `rows` have `confidence`, `accuracy`, `records`."""
-    frame = pd.DataFrame(rows)
     diagonal = (
-        alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]}))
+        alt.Chart(_values([{"x": 0, "y": 0}, {"x": 1, "y": 1}]))
         .mark_line(strokeDash=[4, 4], color=SAND)
-        .encode(x="x", y="y")
+        .encode(x="x:Q", y="y:Q")
     )
     points = (
-        alt.Chart(frame)
+        alt.Chart(_values(rows))
         .mark_circle(color=GREEN, opacity=0.9)
         .encode(
             x=alt.X("confidence:Q", title="how sure the model was", scale=alt.Scale(domain=[0, 1])),
@@ -101,10 +98,10 @@ def calibration(rows: Sequence[dict[str, Any]]) -> str:
     return _spec((diagonal + points).properties(width=300, height=300))
 
 
-def fetch_times(rows: Sequence[dict[str, Any]]) -> str:
+def fetch_times(rows: Sequence[Mapping[str, Any]]) -> str:
     """How the crawl went on: pages by minute; `rows` have `minute` (ISO time), `source`, `pages`."""
     chart = (
-        alt.Chart(pd.DataFrame(rows))
+        alt.Chart(_values(rows))
         .mark_bar()
         .encode(
             x=alt.X("minute:T", title=None),
@@ -114,6 +111,11 @@ def fetch_times(rows: Sequence[dict[str, Any]]) -> str:
         )
     )
     return _spec(chart.properties(width=WIDTH, height=120))
+
+
+def _values(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
+    # As plain values, not as a frame: altair refuses frames of more than 5,000 rows, which 77 classes make.
+    return alt.Data(values=[dict(row) for row in rows])
 
 
 def _spec(chart: Any) -> str:

@@ -83,7 +83,7 @@ def gather_facts(store: Store, schema: LabelSchema) -> ReportFacts:
         metrics=current.metrics if current is not None else None,
         suspicions=suspicions(store),
         issue_states=_issue_states(store),
-        annotators=annotators(given.annotations, schema, relooks=given.relooks).to_pylist(),
+        annotators=annotators(given.annotations, schema, label_table, relooks=given.relooks).to_pylist(),
         agreement=agreement(given.annotations, schema, relooks=given.relooks),
     )
 
