@@ -23,8 +23,6 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 1000
 CHUNK = 50
-# cleanlab takes some 10 microseconds a record and class in Python; beyond this many, the answers alone are judged.
-MOST_CELLS = 400_000
 
 ANNOTATOR_COLUMNS = pa.schema(
     [
@@ -269,8 +267,6 @@ def _crowdlab_quality(answers: Answers, table: Floats, out_of_fold: OutOfFold) -
     quality = np.full(len(answers.annotators), np.nan)
     place = {str(name): row for row, name in enumerate(out_of_fold.ids)}
     rows = np.array([row for row, name in enumerate(answers.records) if name in place], dtype=np.int64)
-    if len(rows) * out_of_fold.probabilities.shape[1] > MOST_CELLS:
-        rows = rows[(~np.isnan(table[rows])).sum(axis=1) > 1]
     given = table[rows]
     seen = ~np.isnan(given).all(axis=0)
     if not len(rows) or (~np.isnan(given)).sum(axis=1).max() < 2:
