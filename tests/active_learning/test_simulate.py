@@ -146,6 +146,23 @@ def test_other_labels_are_another_simulation(tmp_path: Path) -> None:
         play(corpus(seed=1), log=tmp_path / "log.jsonl")
 
 
+class Recorder(NearestMean):
+    """Keeps what each fit was given."""
+
+    def fit(self, examples: Examples, *, seed: int) -> NearestMean:
+        self.given = [*getattr(self, "given", []), examples]
+        return super().fit(examples, seed=seed)
+
+
+def test_a_fit_is_given_its_labels_by_id_and_told_which_were_drawn_at_random() -> None:
+    recorder = Recorder()
+    play(corpus(), "margin", classifier=recorder, seeds=(0,))
+    control, margin = recorder.given[:4], recorder.given[4:]
+    assert all(examples.ids.tolist() == sorted(examples.ids) for examples in recorder.given)
+    assert [int(examples.random.sum()) for examples in control] == [8, 14, 20, 26]
+    assert [int(examples.random.sum()) for examples in margin] == [8, 8, 8, 8]
+
+
 def test_progress_counts_every_round() -> None:
     seen: list[tuple[int, int]] = []
     play(corpus(), "margin", progress=lambda done, total: seen.append((done, total)))
