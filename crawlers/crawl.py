@@ -23,11 +23,11 @@ from filelock import FileLock, Timeout
 
 from crawlers.crawl_spec import CrawlSpec
 from crawlers.drain import drain
-from crawlers.frontier import Frontier
+from crawlers.frontier import Frontier, NoSpace
 from crawlers.outcome import CrawlResult, Outcome
 from crawlers.run import GRACE_SECONDS
 from crawlers.site_source import SiteSource
-from store.database import DiskFull, Store, StoreHeldElsewhere
+from store.database import Store, StoreHeldElsewhere
 from store.errors import RequestError, TilthError
 from store.sources import source_id
 
@@ -98,7 +98,7 @@ def crawl(
         BrowserMissing: A source is to be drawn by a browser, and there is none.
         CrawlFailed: The process that fetches died, or could not go on. What was fetched before is in the store.
         CrawlRunning: Another crawl of this project is under way.
-        DiskFull: There was no room to keep a page.
+        NoSpace, DiskFull: There was no room to keep a page, or to bring one into the store.
         NoSources: `sources` is empty.
     """
     if not sources:
@@ -216,7 +216,7 @@ def _raise_failure(source: SiteSource, code: int, said: bytes, log: str) -> None
     last = said.decode(errors="replace").strip().splitlines()
     failure = json.loads(last[-1]) if last else {"kind": "failed", "message": _last_line(log) or f"exit code {code}"}
     if failure["kind"] == "disk-full":
-        raise DiskFull(
+        raise NoSpace(
             f'No space left on the disk while "{source.name}" was crawled. What was fetched before is safe; '
             "free some room and crawl again."
         )

@@ -233,7 +233,7 @@ def _add(store: Store, pieces: Sequence[Piece], name: str, source_id: str, schem
 def _add_labels(store: Store, named: Sequence[tuple[str, Piece]], name: str, schema: LabelSchema) -> int:
     if not named:
         return 0
-    now = utc_now()
+    now, schema_hash = utc_now(), schema.hash
     rows = []
     for record_id, piece in named:
         value = json.dumps(piece.value, sort_keys=True, ensure_ascii=False)
@@ -247,7 +247,7 @@ def _add_labels(store: Store, named: Sequence[tuple[str, Piece]], name: str, sch
                 "annotator": piece.annotator,
                 "value": value,
                 "annotated_at": now,
-                "schema_hash": schema.hash,
+                "schema_hash": schema_hash,
                 "state": "given",
             }
         )

@@ -47,6 +47,10 @@ class FrontierUnreadable(TilthError):
     """`frontier.sqlite` is damaged, or was made by a newer tilth."""
 
 
+class NoSpace(TilthError):
+    """There was no room to keep a page; what was kept before is safe."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """A page in the outbox, with what it gave."""
@@ -172,13 +176,19 @@ class Frontier:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:  # a full disk may have ended it already
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError) and "disk is full" in str(error):
+                raise NoSpace(
+                    f"No space left on the disk that holds {self.path}. What was fetched before is safe; "
+                    "free some room and crawl again."
+                ) from error
             raise
-        self._db.execute("COMMIT")
 
     def _prepare(self) -> None:
         with self._transaction():

@@ -4,6 +4,7 @@ It ends when its standard input ends, so that a parent's death is its own. What 
 of JSON on standard output, and ends with exit code 1.
 """
 
+import errno
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import threading
 from pathlib import Path
 
 from crawlers.crawl_spec import CrawlSpec
-from crawlers.frontier import Frontier
+from crawlers.frontier import Frontier, NoSpace
 from crawlers.kinds import kind_module, read_source
 from crawlers.scrapy_settings import scrapy_settings
 
@@ -40,7 +41,7 @@ def run(spec: CrawlSpec) -> int:
 
 def say_failure(error: BaseException) -> None:
     """Tell the parent why this process cannot go on."""
-    full = "No space left" in str(error) or "disk is full" in str(error)
+    full = isinstance(error, NoSpace) or (isinstance(error, OSError) and error.errno == errno.ENOSPC)
     print(
         json.dumps({"kind": "disk-full" if full else "failed", "message": f"{type(error).__name__}: {error}"}),
         flush=True,

@@ -23,6 +23,7 @@ from crawlers.page_error import PageLimitReached, describe
 from crawlers.scope import Scope, canonical_url
 from crawlers.site_source import SiteSource
 from crawlers.warc import WarcFile
+from store.errors import TilthError
 from store.page_id import page_id
 
 NOTHING = Extraction((), (), 0, 0)
@@ -163,7 +164,7 @@ class SiteSpider(Spider):
         tally = {"items": extraction.items, "empty": extraction.empty, "unmatched": dict(extraction.unmatched)}
         try:
             self.frontier.add_page(self.spec.run_id, self.spec.source_id, row, tally, extraction.records)
-        except sqlite3.Error as trouble:
+        except (sqlite3.Error, TilthError) as trouble:
             self.give_up(trouble)
 
     def _page_row(self, request: Request, response: Response | None, error: str | None) -> Mapping[str, Any]:

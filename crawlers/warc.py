@@ -100,6 +100,7 @@ class WarcFile:
                 done += self._file.write(member[done:])
         except OSError:
             self._file.truncate(self._offset)  # leave no half record
+            self._file.seek(self._offset)
             raise
         self._offset += len(member)
 

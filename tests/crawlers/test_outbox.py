@@ -9,7 +9,7 @@ import pytest
 from crawlers import drain as draining
 from crawlers.drain import Drained, drain
 from crawlers.extract import FoundRecord
-from crawlers.frontier import Frontier, FrontierUnreadable
+from crawlers.frontier import Frontier, FrontierUnreadable, NoSpace
 from store.database import Store
 from store.page_id import page_id
 from store.pages import pages
@@ -139,3 +139,15 @@ def test_a_file_that_is_no_frontier_is_named(tmp_path: Path) -> None:
     (tmp_path / "frontier.sqlite").write_bytes(b"not a database, but longer than its header would be" * 10)
     with pytest.raises(FrontierUnreadable, match=r"frontier.sqlite cannot be opened"):
         Frontier(tmp_path / "frontier.sqlite")
+
+
+def test_a_full_disk_is_said_and_loses_no_page_that_was_kept(frontier: Frontier, store: Store) -> None:
+    frontier._db.execute("PRAGMA max_page_count = 30")  # SQLite's own way to run out of room
+    kept = 0
+    with pytest.raises(NoSpace, match="No space left on the disk that holds") as caught:
+        for number in range(1_000):
+            put(frontier, number, ["x" * 500])
+            kept += 1
+    assert caught.value.exit_code == 1 and kept > 10
+    frontier._db.execute("PRAGMA max_page_count = 1000000")
+    assert drain(store, frontier, lambda _: None) == kept

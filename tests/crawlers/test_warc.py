@@ -1,10 +1,12 @@
 """Pages in WARC files: what is written is read back from its offset, byte for byte."""
 
+import errno
 import gzip
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -65,3 +67,26 @@ def test_a_record_is_on_disk_before_its_position_is_known_and_is_a_gzip_member_o
 def test_a_crawl_that_kept_nothing_leaves_no_file(tmp_path: Path) -> None:
     WarcFile(tmp_path, "forum", {}).close()
     assert not list(tmp_path.rglob("*.gz"))
+
+
+def test_a_write_that_fails_in_the_middle_leaves_no_half_record(tmp_path: Path) -> None:
+    warc = WarcFile(tmp_path, "forum", {"software": "tilth"})
+    whole = warc.write_response("http://a.example/1", 200, [], b"one", protocol="HTTP/1.1", at=AT)
+    real, size = warc._file, (tmp_path / whole.file).stat().st_size
+
+    class FullDisk:
+        """Takes ten bytes, then no more."""
+
+        def write(self, member: bytes) -> int:
+            if real.tell() > size:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return int(real.write(member[:10]))
+
+        truncate, seek, close = real.truncate, real.seek, real.close
+
+    warc._file = FullDisk()
+    with pytest.raises(OSError, match="No space left"):
+        warc.write_response("http://a.example/2", 200, [], b"two", protocol="HTTP/1.1", at=AT)
+    warc.close()
+    assert (tmp_path / whole.file).stat().st_size == size
+    assert read_at(tmp_path, whole)[1] == b"one"
