@@ -108,8 +108,8 @@ def test_every_library_that_we_import_is_declared() -> None:
 
 
 def test_every_library_that_we_declare_is_imported() -> None:
-    # Imported by others on our behalf: by transformers' Trainer, trafilatura and altair.
-    on_our_behalf = {"accelerate", "lxml-html-clean", "vl-convert-python"}
+    # Imported by others on our behalf: by transformers' Trainer, trafilatura, altair and Arrow's `to_pandas`.
+    on_our_behalf = {"accelerate", "lxml-html-clean", "vl-convert-python", "pandas"}
     owners = importlib.metadata.packages_distributions()
     used = {canonical(owner) for name in imported_names() for owner in owners.get(name, [])}
     assert declared()[0] - used - on_our_behalf == set()
