@@ -18,7 +18,7 @@ THREAD_SIZES = (3, 5, 2, 6, 4, 3, 2, 5)
 
 @dataclass(frozen=True)
 class Board:
-    """A place where threads stand; `mark` is an emoji, `titles` are what threads are called there, in turn."""
+    """A place where threads stand; `mark` draws its sign, an SVG path; `titles` name its threads, in turn."""
 
     slug: str
     name: str
