@@ -10,6 +10,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,10 +29,10 @@ from store.errors import RequestError
 from store.records import records
 from store.schemas import use_schema
 
-CHUNK = 500
+CHUNK = 1000
 """Tasks in one import: large enough to be fast, small enough that a cut-off one is over within about a second."""
 
-QUIET_LOOKS = 4
+QUIET_LOOKS = 6
 """So many equal looks in a row, `LOOK_SECONDS` apart, mean that nothing is being imported any more."""
 
 LOOK_SECONDS = 0.5
@@ -87,7 +88,7 @@ def push(store: Store, project: StudioProject, chosen: pa.Table, *, progress: Pr
         intend(store, given, studio=project.client.studio, project_id=project.id)
         found = _look_until_quiet(store, project, left) if left else {}
         kept, twins = without_twins(project, found)
-        _confirm(store, project, kept)
+        _recover(store, project, kept)
         created = _send(store, project, progress)
         drop_cursor(store, _name(project))
         store.let_go()
@@ -165,7 +166,7 @@ def _look_until_quiet(store: Store, project: StudioProject, ids: Sequence[str]) 
     while True:
         tasks = project.client.tasks_of(project.id, ids)
         looks.append(len(tasks))
-        # Nothing is missing, so nothing can be on its way: a chunk is imported once, and whole.
+        # Where nothing is missing, nothing can be on its way: a chunk is imported once, and whole.
         if len({task.assignment_id for task in tasks}) == len(ids):
             break
         if looks[-QUIET_LOOKS:] == looks[-1:] * QUIET_LOOKS:
@@ -179,25 +180,46 @@ def _look_until_quiet(store: Store, project: StudioProject, ids: Sequence[str]) 
 
 
 def _send(store: Store, project: StudioProject, progress: Progress | None) -> set[str]:
-    """Import what is intended and not there, in order, chunk by chunk; the ids of what was imported."""
+    """Import what is intended and not there, in order, chunk by chunk; the ids of what was imported.
+
+    While Label Studio takes one chunk in, the one before it is confirmed and the next is made ready.
+    """
     waiting = _unconfirmed(store, project)
+    if not waiting.num_rows:
+        return set()
+    move_cursor(store, _name(project), "sending")
     sent: set[str] = set()
-    if waiting.num_rows:
-        move_cursor(store, _name(project), "sending")
-    for start in range(0, waiting.num_rows, CHUNK):
-        rows = waiting.slice(start, CHUNK).to_pylist()
-        texts = records(store, [row["record_id"] for row in rows]).to_pylist()
-        tasks = [_task(project, row, record) for row, record in zip(rows, texts, strict=True)]
-        store.let_go()
-        ids = project.client.import_tasks(project.id, tasks)
-        there = {}
-        for row, task in zip(rows, ids, strict=True):
-            there[row["assignment_id"]] = StudioTask(task, row["assignment_id"], updated_at="")
-        _confirm(store, project, there)
-        sent |= set(there)
+
+    def confirm(there: dict[str, int]) -> None:
+        _confirm(store, there)
+        sent.update(there)
         if progress is not None:
             progress(len(sent), waiting.num_rows)
+
+    with ThreadPoolExecutor(1) as courier:
+        under_way: Future[dict[str, int]] | None = None
+        for start in range(0, waiting.num_rows, CHUNK):
+            rows = waiting.slice(start, CHUNK).to_pylist()
+            texts = records(store, [row["record_id"] for row in rows]).to_pylist()
+            store.let_go()
+            tasks = [_task(project, row, record) for row, record in zip(rows, texts, strict=True)]
+            there = under_way.result() if under_way is not None else {}
+            under_way = courier.submit(_deliver, project, rows, tasks)
+            confirm(there)
+        if under_way is not None:
+            confirm(under_way.result())
     return sent
+
+
+def _deliver(project: StudioProject, rows: list[dict[str, Any]], tasks: list[dict[str, Any]]) -> dict[str, int]:
+    """Import tasks and ask for as many answers as are wanted; the task of each assignment."""
+    there = dict(
+        zip([row["assignment_id"] for row in rows], project.client.import_tasks(project.id, tasks), strict=True)
+    )
+    for row in rows:
+        if row["answers_wanted"] > 1:
+            project.client.set_overlap(there[row["assignment_id"]], row["answers_wanted"])
+    return there
 
 
 def _task(project: StudioProject, row: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
@@ -214,19 +236,23 @@ def _task(project: StudioProject, row: dict[str, Any], record: dict[str, Any]) -
     return task
 
 
-def _confirm(store: Store, project: StudioProject, tasks: dict[str, StudioTask]) -> None:
-    """Ask for as many answers as are wanted, then write down that the tasks are there."""
-    if not tasks:
-        return
-    wanted = assignments(store, ids=list(tasks)).select(["assignment_id", "answers_wanted"]).to_pylist()
+def _recover(store: Store, project: StudioProject, kept: dict[str, StudioTask]) -> None:
+    """Confirm tasks that an earlier push left, after asking for as many answers as are wanted."""
+    wanted = assignments(store, ids=list(kept)).select(["assignment_id", "answers_wanted"]).to_pylist()
     store.let_go()
     for row in wanted:
-        task = tasks[row["assignment_id"]]
+        task = kept[row["assignment_id"]]
         if task.overlap != row["answers_wanted"]:
             project.client.set_overlap(task.id, row["answers_wanted"])
-    seen = {"assignment_id": list(tasks), "external_task_id": [task.id for task in tasks.values()]}
+    _confirm(store, {name: task.id for name, task in kept.items()})
+
+
+def _confirm(store: Store, there: dict[str, int]) -> None:
+    """Write down that the tasks of these assignments are there."""
+    if not there:
+        return
     with store.transaction():
-        confirm_sent(store, pa.table(seen))
+        confirm_sent(store, pa.table({"assignment_id": list(there), "external_task_id": list(there.values())}))
         # A task can have been answered, and its answer pulled, before its push came to this.
-        count_answers(store, list(tasks))
+        count_answers(store, list(there))
     store.let_go()
