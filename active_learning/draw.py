@@ -32,9 +32,10 @@ def draw_round(
 ) -> list[Drawn]:
     """The records of round `number`, in the order in which people see them.
 
-    The holdout comes first from the pool, then the control arm, both uniformly at random over clusters; the strategy chooses
-    from what is left. The three are spread evenly over the batch, each in its own order, so that work that stops half-way has
-    given each its share. The answer depends on the pool's content and the seed, not on the order of its rows.
+    The holdout comes first from the pool, then the control arm, both uniformly at random over clusters; the strategy
+    chooses from what is left. The three are spread evenly over the batch, each in its own order, so that work that
+    stops half-way has given each its share. The answer depends on the pool's content and the seed, not on the order
+    of its rows.
 
     Args:
         pool: The records that may be chosen, one a cluster.

@@ -158,7 +158,8 @@ def evaluate_model(
     learning = read_learning_set(store, schema, model.snapshot_id)
     if not len(learning.holdout):
         raise NothingToMeasureWith(
-            "No labelled record is held out, so nothing can be measured. Set [rounds] holdout and run a round, or import a "
+            "No labelled record is held out, so nothing can be measured. Set [rounds] holdout and run a round, "
+            "or import a "
             "test split."
         )
     ids, probabilities = predictions.predictions(store, model.model_id)

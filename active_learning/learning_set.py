@@ -16,8 +16,9 @@ class LearningSet:
     """The labelled data of one snapshot.
 
     Attributes:
-        train: What may be fitted on, in the order of record ids; members of a group that is measured with are set aside.
-            A validation split that came with imported data belongs to it: tilth takes its own from the training labels.
+        train: What may be fitted on, in the order of record ids; members of a group that is measured with are set
+            aside. A validation split that came with imported data belongs to it: tilth takes its own from the
+            training labels.
         control: The part of `train` that was drawn at random for the control arm.
         holdout: What is only measured with: the holdout, else the test split that came with imported data.
     """

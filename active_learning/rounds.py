@@ -1,7 +1,7 @@
 """One round of active learning as a state machine that lives in the store.
 
-A round's state names the step that comes next. Each step makes its work durable together with the move to the next state,
-or can be run again without doing anything twice; a round that was killed goes on where it stopped.
+A round's state names the step that comes next. Each step makes its work durable together with the move to the next
+state, or can be run again without doing anything twice; a round that was killed goes on where it stopped.
 
     score -> select -> push -> wait -> audit -> fit -> evaluate -> done
 
@@ -50,8 +50,8 @@ class Bench:
     Attributes:
         folder: The project's folder.
         project: The Label Studio project that people answer in.
-        wait: Called while answers are outstanding, with how many are in and how many are wanted; the round goes on waiting
-            while it gives True, and stops where it is, to be taken up later, when it gives False.
+        wait: Called while answers are outstanding, with how many are in and how many are wanted; the round goes on
+            waiting while it gives True, and stops where it is, to be taken up later, when it gives False.
     """
 
     store: Store
@@ -142,7 +142,7 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
 
 
 def as_pool(store: Store, settings: LearningSettings, candidates: pa.Table, model: models.Model | None) -> Pool:
-    """The pool's rows as a strategy takes them: embedded, and with the current model's probabilities where there is one."""
+    """The pool's rows as a strategy takes them: embedded, and with the current model's probabilities if it has some."""
     ids = np.array(candidates["record_id"].to_pylist(), dtype=np.str_)
     encoder = Encoder(settings.encoder, StoredVectors(store))
     hashes = np.array(candidates["content_hash"].to_pylist(), dtype=np.str_)

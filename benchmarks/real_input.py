@@ -1,7 +1,8 @@
-"""The whole job on real input: Banking77 as a forum, crawled, labelled by careful simulated annotators, learnt, released.
+"""The whole job on real input: Banking77 as a forum, crawled, labelled by careful simulated annotators, learnt,
+released.
 
-The forum is `../shared/sites/proving_site.py` with 3,000 posts; the project knows it through its `tilth.toml` alone. Seven
-rounds of 100 with the probe, then, on a copy of the same crawl, two rounds with the full fine-tune.
+The forum is `../shared/sites/proving_site.py` with 3,000 posts; the project knows it through its `tilth.toml` alone.
+Seven rounds of 100 with the probe, then, on a copy of the same crawl, two rounds with the full fine-tune.
 """
 
 import csv
@@ -18,9 +19,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from claim import Proof, arguments, at_least, at_most, reported, shared
-
 from active_learning.rounds import Bench, run_round
+from claim import Proof, arguments, at_least, at_most, reported, shared
 from labeling.simulated_annotators import SimulatedAnnotator, answer_open_tasks
 from store import assignments, labels, records
 from store.database import Store
@@ -39,7 +39,7 @@ def main() -> int:
     proof = Proof("real_input", "what the project's own holdout says, against what is asked", quick=options.quick)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "forum"
-        truth = _texts_of(limit)
+        truth = _truth()
         with _site(limit) as url:
             _write_project(folder, url, sorted({*_all_classes()}), holdout=holdout)
             began = time.monotonic()
@@ -73,7 +73,7 @@ def _all_classes() -> set[str]:
     return {row["category"] for row in _rows()}
 
 
-def _texts_of(limit: int) -> dict[str, str]:
+def _truth() -> dict[str, str]:
     """The class of each text, as the annotators know it."""
     return {" ".join(row["text"].split()): row["category"] for row in _rows()}
 
@@ -156,7 +156,7 @@ def _play(folder: Path, truth: dict[str, str], rounds: int) -> tuple[float, int]
                 for one, text in zip(table["record_id"].to_pylist(), table["text"].to_pylist(), strict=True)
             }
 
-            def answer(answered: int, wanted: int) -> bool:
+            def answer(_answered: int, _wanted: int) -> bool:
                 answer_open_tasks(where, annotators, known, assignments.assignments(store, states=("sent",)))
                 return True
 

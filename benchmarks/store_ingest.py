@@ -45,17 +45,20 @@ def main() -> None:
     proof = Proof("store_ingest", compares="add_records against a bare Arrow insert, in turn", quick=options.quick)
     ours: list[float] = []
     bare: list[float] = []
-    with tempfile.TemporaryDirectory() as place:
-        with Store(Path(place) / "ours.duckdb") as store, Store(Path(place) / "bare.duckdb") as other:
-            for number in range(4 if options.quick else 16):
-                given = batch(number)
-                began = time.perf_counter()
-                added = add_records(store, given, source_name="benchmark")
-                ours.append(time.perf_counter() - began)
-                ready = records(store, added.record_ids).set_column(
-                    11, "added_at", pa.array([utc_now()] * ROWS, pa.timestamp("us", tz="UTC"))
-                )
-                bare.append(bare_insert(other, ready))
+    with (
+        tempfile.TemporaryDirectory() as place,
+        Store(Path(place) / "ours.duckdb") as store,
+        Store(Path(place) / "bare.duckdb") as other,
+    ):
+        for number in range(4 if options.quick else 16):
+            given = batch(number)
+            began = time.perf_counter()
+            added = add_records(store, given, source_name="benchmark")
+            ours.append(time.perf_counter() - began)
+            ready = records(store, added.record_ids).set_column(
+                11, "added_at", pa.array([utc_now()] * ROWS, pa.timestamp("us", tz="UTC"))
+            )
+            bare.append(bare_insert(other, ready))
     ratio = statistics.median(b / o for b, o in zip(bare, ours, strict=True))
     runs = [b / o for b, o in zip(bare, ours, strict=True)]
     proof.add(at_least("rate of add_records to a bare insert, median of batches", ratio, 0.5, unit="ratio", runs=runs))

@@ -1,7 +1,7 @@
 """The one memory: label schema, pages, records, annotations, labels, predictions, rounds, snapshots, releases.
 
-`Store` opens a project's DuckDB file; each table has a module of its own (`store.records`, `store.annotations`, …) whose
-functions take and give Arrow. `LabelSchema` and the errors stand on the standard library alone.
+`Store` opens a project's DuckDB file; each table has a module of its own (`store.records`, `store.annotations`, …)
+whose functions take and give Arrow. `LabelSchema` and the errors stand on the standard library alone.
 """
 
 from typing import TYPE_CHECKING, Any

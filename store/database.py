@@ -1,7 +1,7 @@
 """Opening a project's DuckDB file: who may write, migrations, transactions.
 
-DuckDB lets one process write. A `Store` opens the file when it is first used, keeps it while its owner works, and gives it
-up on `let_go()`, which belongs before every wait on something outside: a person, a network, a fit.
+DuckDB lets one process write. A `Store` opens the file when it is first used, keeps it while its owner works, and
+gives it up on `let_go()`, which belongs before every wait on something outside: a person, a network, a fit.
 """
 
 import re
@@ -202,7 +202,8 @@ def _speaks_of_a_full_disk(error: BaseException) -> bool:
 
 def _disk_full(path: Path) -> DiskFull:
     return DiskFull(
-        f"No space left on the disk that holds {path}. What was there is safe; free some room and run the same command again."
+        f"No space left on the disk that holds {path}. What was there is safe; free some room and run the same "
+        f"command again."
     )
 
 
@@ -232,7 +233,8 @@ def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     present = int(connection.sql("SELECT coalesce(max(number), 0) FROM migrations").fetchall()[0][0])
     if present > newest:
         raise StoreTooNew(
-            f"{path} was made by a newer tilth (its tables are version {present}, this one knows {newest}); upgrade tilth."
+            f"{path} was made by a newer tilth (its tables are version {present}, this one knows {newest}); "
+            f"upgrade tilth."
         )
     for number, sql in steps:
         if number > present:

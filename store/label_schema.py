@@ -79,7 +79,7 @@ class LabelSchema:
 
     @property
     def hash(self) -> str:
-        """32 hex digits that name what may be answered: they change with kind, classes and renames, not with wording."""
+        """32 hex digits that name what may be answered: they follow kind, classes and renames, not the wording."""
         facts = {"kind": self.kind, "classes": list(self.classes), "renamed": dict(sorted(self.renamed.items()))}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
 

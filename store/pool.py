@@ -8,8 +8,8 @@ from store.database import Store
 def pool(store: Store) -> pa.Table:
     """Records that people could be asked about: `record_id`, `text`, `content_hash`, `cluster_id`, by id.
 
-    One record a cluster, and none whose cluster has a member that is labelled, held out, in an imported split other than
-    train, or already before people.
+    One record a cluster, and none whose cluster has a member that is labelled, held out, in an imported split other
+    than train, or already before people.
     """
     return store.read(
         """

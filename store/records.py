@@ -57,7 +57,10 @@ def add_records(store: Store, batch: pa.Table, *, source_name: str, source_id: s
     ids = [record_id(source_name, key, one) for key, one in zip(keys, hashes, strict=True)]
     first = list({one: place for place, one in reversed(list(enumerate(ids)))}.values())
     named = given.append_column("record_id", [ids]).append_column("content_hash", [hashes])
-    with store.transaction() as db, store.table("named_records", named if len(first) == len(ids) else named.take(first)):
+    with (
+        store.transaction() as db,
+        store.table("named_records", named if len(first) == len(ids) else named.take(first)),
+    ):
         inserted = db.execute(
             """
             INSERT INTO records

@@ -93,7 +93,8 @@ def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: i
             if done.state != DONE:
                 states = assignments.assignments(store, round_id=done.round_id)["state"].to_pylist()
                 yield (
-                    f"Round {done.number} waits for people: {states.count('answered')} of {len(states)} records are answered "
+                    f"Round {done.number} waits for people: {states.count('answered')} of {len(states)} records "
+                    f"are answered "
                     f"at {where.url}. Run `tilth round` again when they are done."
                 )
                 return
@@ -106,7 +107,8 @@ def _waiting(say: Say) -> Callable[[int, int], bool]:
         nonlocal said
         if answered != said:
             say(
-                f"Waiting for people: {answered} of {wanted} records are answered. Ctrl-C stops; the round goes on later."
+                f"Waiting for people: {answered} of {wanted} records are answered. Ctrl-C stops; the round goes "
+                f"on later."
             )
             said = answered
         time.sleep(LOOK_SECONDS)

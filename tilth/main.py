@@ -1,18 +1,22 @@
 """The entry point: runs a verb and turns every trouble into a sentence and an exit code."""
 
+import errno
 import os
 import sys
 
-from store.errors import TilthError
+NO_SPACE = "no space left on the disk. What was there is safe; free some room and run the same command again."
 
 
 def main() -> None:
-    """Run the command line; exit with 0 when done, 1 when it failed, 2 when the request or the project file is wrong."""
+    """Run the command line; exit with 0: done, 1: failed, 2: the request or the project file is wrong."""
     from tilth.shadowing import check_shadowing
+
+    # Before anything else of ours: what it finds may be the package that the next line would import.
+    check_shadowing()
+    from store.errors import TilthError
 
     debug = "--debug" in sys.argv or bool(os.environ.get("TILTH_DEBUG"))
     try:
-        check_shadowing()
         from tilth.cli import app
 
         app()
@@ -25,10 +29,7 @@ def main() -> None:
         print("tilth: stopped; run the same command again to go on.", file=sys.stderr)
         raise SystemExit(130) from None
     except OSError as error:
-        if debug or error.errno != 28:
+        if debug or error.errno != errno.ENOSPC:
             raise
-        print(
-            "tilth: no space left on the disk. What was there is safe; free some room and run it again.",
-            file=sys.stderr,
-        )
+        print(f"tilth: {NO_SPACE}", file=sys.stderr)
         raise SystemExit(1) from error

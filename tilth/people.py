@@ -37,7 +37,8 @@ def studio_client(project: Project, say: Say) -> "StudioClient":
     key = os.environ.get("LABEL_STUDIO_API_KEY")
     if not key:
         raise StudioKeyMissing(
-            f"{project.file_path.name} names the Label Studio at {elsewhere.url}, but LABEL_STUDIO_API_KEY is not set; put "
+            f"{project.file_path.name} names the Label Studio at {elsewhere.url}, but LABEL_STUDIO_API_KEY is "
+            f"not set; put "
             "your access token there (Account & Settings in Label Studio)."
         )
     return StudioClient(elsewhere.url, key)
@@ -104,7 +105,8 @@ def push_chosen(
             yield (
                 "No label is under suspicion; `tilth audit` looks for them."
                 if issues
-                else "Nothing is waiting to be sent. `tilth push -n 50` chooses 50 records, `tilth round` runs a whole round."
+                else "Nothing is waiting to be sent. `tilth push -n 50` chooses 50 records, `tilth round` runs "
+                "a whole round."
             )
             return
         done = push(store, where, chosen)
@@ -162,7 +164,8 @@ def audit_project(project: Project, *, show: int) -> Audited:
     alpha = "not defined" if found.agreement.alpha is None else f"{found.agreement.alpha:.3f}"
     return Audited(
         lines=[
-            f"{found.judged} labels looked at; {found.flagged.num_rows} are probably wrong, {found.new} of them not known before.",
+            f"{found.judged} labels looked at; {found.flagged.num_rows} are probably wrong, {found.new} of them "
+            f"not known before.",
             f"Krippendorff's alpha: {alpha}, over {found.agreement.records} records that several people answered.",
         ],
         suspicious=[[one.score, one.given, one.suggested, one.text[:100]] for one in shown if one.state == "open"],

@@ -112,7 +112,8 @@ def read_project_file(path: Path) -> ProjectFile:
     """The project file, checked.
 
     Raises:
-        ProjectFileError: It is not there, is not TOML, or says something that cannot be meant; with the line where it does.
+        ProjectFileError: It is not there, is not TOML, or says something that cannot be meant; with the line where it
+            does.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -181,7 +182,7 @@ _KEY = re.compile(r"""^\s*("[^"]*"|'[^']*'|[\w-]+)\s*=""")
 
 
 def line_of(text: str, place: Place) -> int | None:
-    """The line, from 1, where a key or table of a TOML text stands; of its nearest parent where it has no line of its own."""
+    """The line, from 1, where a key or table of a TOML text stands; where it has none, its nearest parent's."""
     lines: dict[Place, int] = {}
     tables: dict[str, int] = {}
     current: Place = ()

@@ -43,7 +43,8 @@ def publish_project(project: Project, *, to: Path | None, hub: str | None, say: 
     target = hub or project.file.project.hub
     if to is None and target is None:
         raise NoTarget(
-            "Where shall it go? Into a folder with --to DIR, or to the Hub with --hub USER/NAME or [project] hub in tilth.toml."
+            "Where shall it go? Into a folder with --to DIR, or to the Hub with --hub USER/NAME or [project] "
+            "hub in tilth.toml."
         )
     with project.open_store() as store:
         snapshot = take_snapshot(store, project.schema)

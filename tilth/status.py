@@ -80,7 +80,8 @@ def _next_step(project: Project, store: "Store", counts: Mapping[str, int]) -> s
     if not counts["records"]:
         return "bring records in: tilth crawl, or tilth import FILE."
     if counts["records waiting for people"]:
-        return f"answer the {counts['records waiting for people']} records in Label Studio (tilth studio up), then tilth round."
+        return f"answer the {counts['records waiting for people']} records in Label Studio (tilth studio up), "
+        "then tilth round."
     if open_round(store) is not None:
         return "tilth round goes on with the open round."
     if counts["labels under suspicion"]:

@@ -39,7 +39,7 @@ class Duplicates:
 
 
 def shingles(text: str) -> set[str]:
-    """The character 4-grams of the text in lower case, with every run of other signs than letters and digits as one space."""
+    """The character 4-grams of the text in lower case; what is neither letter nor digit counts as one space."""
     plain = " ".join(re.findall(r"\w+", text.casefold()))
     return {plain[i : i + SHINGLE] for i in range(max(1, len(plain) - SHINGLE + 1))}
 
@@ -61,7 +61,8 @@ def similar_pairs(texts: Sequence[str], threshold: float = THRESHOLD) -> Iterato
 def cluster_duplicates(ids: Sequence[str], texts: Sequence[str]) -> pa.Table:
     """The rows of the `duplicates` table for records that are near-equal to another one.
 
-    A cluster is what pairs connect. Its name is the smallest id in it; the first record of `ids` that is in it speaks for it.
+    A cluster is what pairs connect. Its name is the smallest id in it; the first record of `ids` that is in it speaks
+    for it.
     """
     pairs = list(similar_pairs(texts))
     left, right = [p[0] for p in pairs], [p[1] for p in pairs]

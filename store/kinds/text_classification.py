@@ -21,7 +21,8 @@ def check_schema(schema: "LabelSchema") -> None:
     for name in classes:
         if not isinstance(name, str) or not name.strip() or name != name.strip() or not name.isprintable():
             raise SchemaError(
-                f"[schema] classes: {name!r} is not a class name; use printable signs on one line, without spaces at its ends."
+                f"[schema] classes: {name!r} is not a class name; use printable signs on one line, without "
+                f"spaces at its ends."
             )
 
 

@@ -61,8 +61,21 @@ def test_a_class_in_use_can_be_renamed_and_a_class_added(store):
 
 
 def a_model(name):
-    return models.Model(name, "probe", "e@1", {"labels": 3}, 0, None, None, None, {"temperature": 1.5}, f"models/{name}",
-                        None, AB.hash, utc_now())  # fmt: skip
+    return models.Model(
+        model_id=name,
+        rung="probe",
+        encoder="e@1",
+        recipe={"labels": 3},
+        seed=0,
+        snapshot_id=None,
+        round_id=None,
+        metrics=None,
+        calibration={"temperature": 1.5},
+        path=f"models/{name}",
+        alias=None,
+        schema_hash=AB.hash,
+        fitted_at=utc_now(),
+    )
 
 
 def test_the_model_added_last_is_the_current_one(store):

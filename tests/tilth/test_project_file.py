@@ -41,7 +41,8 @@ def test_a_folder_without_a_project_file_says_how_to_make_one(tmp_path):
 
 
 def test_the_line_of_a_key_in_the_second_source_is_found():
-    text = '[[source]]\nname = "a"\n[source.fields]\ntext = "p"\n\n[[source]]\nname = "b"\nitem = "q"\n[source.fields]\ntext = "r"\n'
+    first = '[[source]]\nname = "a"\n[source.fields]\ntext = "p"\n\n'
+    text = first + '[[source]]\nname = "b"\nitem = "q"\n[source.fields]\ntext = "r"\n'
     assert line_of(text, ("source", 1, "item")) == 8
     assert line_of(text, ("source", 1, "fields", "text")) == 10
     assert line_of(text, ("source", 0, "fields", "text")) == 4

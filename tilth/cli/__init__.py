@@ -9,7 +9,8 @@ from tilth.cli import begin, gather, give, label, learn
 
 app = typer.Typer(
     name="tilth",
-    help="Makes data ready for a model: gathers it, has people label it, finds the labels that are wrong, says what to label "
+    help="Makes data ready for a model: gathers it, has people label it, finds the labels that are wrong, says "
+    "what to label "
     "next, and publishes a dataset that can answer for every row.",
     no_args_is_help=True,
     add_completion=False,

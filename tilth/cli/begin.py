@@ -24,6 +24,7 @@ def init(
 
 
 def doctor(
+    context: typer.Context,
     fix: Annotated[bool, typer.Option("--fix", help="Install what is missing: a browser, Label Studio.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -32,14 +33,14 @@ def doctor(
 
     if fix:
         machine.fix(say)
-    checks = machine.checks()
+    checks = machine.checks(context.obj.folder)
     if as_json:
         print_json([vars(check) for check in checks])
     else:
         print_rows(
             "", ["", "what", "found", "to do"], [["ok" if c.ok else "--", c.name, c.detail, c.remedy] for c in checks]
         )
-    if not all(check.ok for check in checks):
+    if not all(check.ok or not check.required for check in checks):
         raise typer.Exit(1)
 
 

@@ -62,7 +62,8 @@ def curate(context: typer.Context) -> None:
     with context.obj.open_store() as store:
         found = find_duplicates(store)
     say(
-        f"{found.records} records: {found.clusters} clusters of near-equal ones; {found.set_aside} records set aside and kept."
+        f"{found.records} records: {found.clusters} clusters of near-equal ones; {found.set_aside} records set "
+        f"aside and kept."
     )
 
 

@@ -40,7 +40,7 @@ def publish(
         str | None, typer.Option("--hub", help="The dataset on the Hub, user/name; default: [project] hub.")
     ] = None,
 ) -> None:
-    """Publish a release: into a folder with --to, else to the Hub in one commit; nothing happens when nothing changed."""
+    """Publish a release into a folder (--to) or, in one commit, to the Hub; when nothing changed nothing happens."""
     from tilth.publishing import publish_project
 
     for line in publish_project(context.obj, to=to, hub=hub, say=say):

@@ -1,4 +1,4 @@
-"""The whole job on a small site of its own: crawl, label, doubt, learn, publish, report. It says what it does and found."""
+"""The whole job on a small site of its own: crawl, label, doubt, learn, publish, report; it says what it finds."""
 
 import json
 import shutil
@@ -61,8 +61,10 @@ class Corrections:
         """The figures in words."""
         share = (self.outvoted + self.corrected) / self.wrong if self.wrong else 1.0
         return (
-            f"The simulated annotators gave {self.wrong} wrong answers. A second look corrected {self.corrected} of them, another "
-            f"person's answer outvoted {self.outvoted}: {share:.0%} are put right. Second looks spoilt {self.spoilt} right labels."
+            f"The simulated annotators gave {self.wrong} wrong answers. A second look corrected "
+            f"{self.corrected} of them, another "
+            f"person's answer outvoted {self.outvoted}: {share:.0%} are put right. Second looks spoilt "
+            f"{self.spoilt} right labels."
         )
 
 
@@ -106,7 +108,8 @@ def _label_and_learn(project: Project, store: Store, where: StudioProject, stage
     truth = _truth(store)
     annotators = _annotators(where.schema)
     say(
-        f"Label Studio is at {where.url}; {len(annotators)} simulated annotators of different care answer through its API."
+        f"Label Studio is at {where.url}; {len(annotators)} simulated annotators of different care answer "
+        f"through its API."
     )
 
     def answer(answered: int, wanted: int) -> bool:
@@ -132,7 +135,8 @@ def _label_and_learn(project: Project, store: Store, where: StudioProject, stage
     model = fit_model(store, where.schema, project.folder, settings, say=say)
     accuracy = evaluate_model(store, where.schema, settings, model, say=say).metrics["accuracy"]
     say(
-        f"Fitted on the corrected labels: accuracy on the holdout {accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f})."
+        f"Fitted on the corrected labels: accuracy on the holdout {accuracy.value:.3f} ({accuracy.low:.3f} to "
+        f"{accuracy.high:.3f})."
     )
     return corrections
 
@@ -183,30 +187,30 @@ def _annotators(schema: LabelSchema) -> list[SimulatedAnnotator]:
 
 
 def _project_file(url: str) -> str:
-    lines = [
-        "# The demo's project. The website behind it runs only while `tilth demo` does.",
-        "[project]",
-        'name = "allotment-forum"',
-        'description = "Messages of a small allotment forum, labelled by what they are about. Written for tilth\'s demo."',
-        'license = "CC0-1.0"',
-        'contact = "demo@localhost"',
-        "",
-        "[schema]",
-        'question = "What is this message about?"',
-        f"classes = {json.dumps(list(website.CLASSES), ensure_ascii=False)}",
-        "[schema.descriptions]",
-        *(f"{json.dumps(name)} = {json.dumps(words, ensure_ascii=False)}" for name, words in website.CLASSES.items()),
-        "",
-        "[labeling]",
-        "repeat_share = 0.15",
-        "",
-        "[rounds]",
-        "size = 50",
-        "holdout = 150",
-        "control_share = 0.3",
-        "",
-    ]
-    return "\n".join(lines) + website.project_toml(url)
+    classes = json.dumps(list(website.CLASSES), ensure_ascii=False)
+    quoted = [(json.dumps(name), json.dumps(words, ensure_ascii=False)) for name, words in website.CLASSES.items()]
+    descriptions = "\n".join(f"{name} = {words}" for name, words in quoted)
+    return f"""# The demo's project. The website behind it runs only while `tilth demo` does.
+[project]
+name = "allotment-forum"
+description = "Messages of a small neighbourhood forum, labelled by what they are about; written for tilth's demo."
+license = "CC0-1.0"
+contact = "demo@localhost"
+
+[schema]
+question = "What is this message about?"
+classes = {classes}
+[schema.descriptions]
+{descriptions}
+
+[labeling]
+repeat_share = 0.15
+
+[rounds]
+size = 50
+holdout = 150
+control_share = 0.3
+{website.project_toml(url)}"""
 
 
 def _make_folder(folder: Path) -> None:

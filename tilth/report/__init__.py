@@ -115,6 +115,7 @@ def _agreement_sentence(facts: ReportFacts) -> str:
         return ""
     low, high = found.interval
     return (
-        f"Krippendorff's alpha is {found.alpha:.2f} ({low:.2f} to {high:.2f}) over the {found.records} records that more "
+        f"Krippendorff's alpha is {found.alpha:.2f} ({low:.2f} to {high:.2f}) over the {found.records} records "
+        f"that more "
         "than one person answered; 1 is full agreement, 0 is what chance gives."
     )

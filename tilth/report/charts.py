@@ -57,7 +57,7 @@ def label_counts(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def confusion(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The confusion matrix on the holdout; `rows` have `label`, `predicted`, `records`, one for each pair of classes."""
+    """The confusion matrix on the holdout; `rows` have `label`, `predicted`, `records`, one a pair of classes."""
     order = list(dict.fromkeys(row["label"] for row in rows))
     step = 34 if len(order) <= 12 else 11
     base = alt.Chart(_values(rows)).encode(
