@@ -89,20 +89,33 @@ def open_project(
     store.let_go()
     wanted = project_id if project_id is not None else known.project_id
     if wanted is None:
-        config = kind_module("labeling", schema.kind).config(schema)
-        wanted = client.find_project(known.marker)
-        if wanted is None:
-            description = f"Sent and read by tilth; do not edit its labeling setup. {known.marker}"
-            wanted = client.make_project(title, config, description=description, instructions=schema.instructions)
-        known = _Remembered(known.marker, wanted, schema.classes, config)
+        known = _found(client, schema, known.marker) or _made(client, schema, known.marker, title)
+        wanted = known.project_id
         _remember(store, client.studio, known)
         store.let_go()
     else:
         client.project(wanted)
+    assert wanted is not None
     if wanted != known.project_id:
         _remember(store, client.studio, _Remembered(known.marker, wanted))
         store.let_go()
     return StudioProject(client, wanted, schema)
+
+
+def _found(client: StudioClient, schema: LabelSchema, marker: str) -> _Remembered | None:
+    """The project whose making was not confirmed; it may ask what the schema was then."""
+    there = client.find_project(marker)
+    if there is None:
+        return None
+    asked = kind_module("labeling", schema.kind).classes_in_config(client.project(there).config)
+    return _Remembered(marker, there, tuple(sorted(asked)))
+
+
+def _made(client: StudioClient, schema: LabelSchema, marker: str, title: str) -> _Remembered:
+    config = kind_module("labeling", schema.kind).config(schema)
+    description = f"Sent and read by tilth; do not edit its labeling setup. {marker}"
+    made = client.make_project(title, config, description=description, instructions=schema.instructions)
+    return _Remembered(marker, made, schema.classes, config)
 
 
 def bring_up_to_date(store: Store, project: StudioProject) -> None:
@@ -113,13 +126,16 @@ def bring_up_to_date(store: Store, project: StudioProject) -> None:
     """
     known = _remembered(store, project.client.studio) or _Remembered(marker="")
     store.let_go()
-    wanted = project.kind.config(project.schema)
-    state = project.client.project(project.id)
-    if known.config == wanted and not edits(project, state.config):
+    wanted, classes = project.kind.config(project.schema), set(project.schema.classes)
+    try:
+        found = project.kind.classes_in_config(project.client.project(project.id).config)
+    except ConfigEdited as error:
+        raise ConfigEdited(f"{_place(project)} {error} {_REMEDY}") from error
+    # A configuration that is not ours, of a project that was named to us, may ask in its own words.
+    if found == classes and known.config in ("", wanted):
         return
-    asked = set(known.classes) or set(project.schema.classes)
-    found = project.kind.classes_in_config(state.config)
-    if found not in (asked, set(project.schema.classes)):
+    asked = set(known.classes) or classes
+    if found not in (asked, classes):
         raise ConfigEdited(_edited(project, asked - found, found - asked))
     restore_config(store, project)
 
@@ -129,7 +145,7 @@ def edits(project: StudioProject, config: str) -> str | None:
     try:
         missing, added = project.kind.difference(project.schema, config)
     except ConfigEdited as error:
-        return str(error)
+        return f"{_place(project)} {error} {_REMEDY}"
     return _edited(project, missing, added) if missing or added else None
 
 
@@ -161,11 +177,14 @@ def start_over(store: Store, client: StudioClient) -> int:
 def _edited(project: StudioProject, missing: Sequence[str] | set[str], added: Sequence[str] | set[str]) -> str:
     changes = [f"lacks {_names(missing)}"] if missing else []
     changes += [f"has {_names(added)} besides"] if added else []
-    return (
-        f"The labeling setup of project {project.id} in Label Studio at {project.client.url} was edited by hand: "
-        f"it {' and '.join(changes)}. Put the classes into [schema] in tilth.toml, "
-        "or run `tilth studio up --restore-config`."
-    )
+    return f"{_place(project)} It {' and '.join(changes)}. {_REMEDY}"
+
+
+_REMEDY = "Put the classes into [schema] in tilth.toml, or run `tilth studio up --restore-config`."
+
+
+def _place(project: StudioProject) -> str:
+    return f"The labeling setup of project {project.id} in Label Studio at {project.client.url} was edited by hand."
 
 
 def _names(classes: Sequence[str] | set[str]) -> str:
