@@ -28,7 +28,7 @@ def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Install what is missing: a browser, Label Studio.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what is missing on this machine, and how to get it."""
+    """Say what this machine lacks, and the remedy."""
     from tilth import doctor as machine
 
     if fix:
@@ -65,7 +65,11 @@ def demo(
         bool, typer.Option("--keep", help="Leave Label Studio and the website running at the end.")
     ] = False,
 ) -> None:
-    """Run the whole of it on a small site of its own, with simulated annotators."""
+    """Run the whole job on a small site of its own.
+
+    It crawls a village board that comes with tilth, has simulated annotators answer in Label Studio, learns in five
+    rounds, lets them look again at suspicious labels, publishes into a folder and writes the report.
+    """
     from tilth.demo.run import run_demo
 
     run_demo(folder.resolve(), keep=keep, say=say)

@@ -4,13 +4,19 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+@cache
+def console() -> "Console":
+    """Where everything is printed; rich is imported when the first word is said, not on the way to `--help`."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 class Advance(Protocol):
@@ -21,7 +27,7 @@ class Advance(Protocol):
 
 def say(line: str) -> None:
     """One plain line."""
-    console.print(line, markup=False)
+    console().print(line, markup=False)
 
 
 def print_json(value: Any) -> None:
@@ -31,13 +37,15 @@ def print_json(value: Any) -> None:
 
 def print_rows(title: str, columns: list[str], rows: list[list[Any]]) -> None:
     """A table for people; a number stands to the right."""
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
         number = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    console.print(table)
+    console().print(table)
 
 
 def _cell(value: Any) -> str:
@@ -49,9 +57,11 @@ def _cell(value: Any) -> str:
 @contextmanager
 def progress(what: str) -> Iterator[Advance]:
     """A bar while the block runs, when a person watches; else a line at the end of each tenth."""
-    if not console.is_terminal:
+    if not console().is_terminal:
         yield _plain(what)
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -59,7 +69,7 @@ def progress(what: str) -> Iterator[Advance]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*columns, console=console(), transient=True) as bars:
         bar = bars.add_task(what, total=None)
 
         def advance(done: int, total: int | None = None) -> None:

@@ -13,7 +13,7 @@ def crawl(
     source: Annotated[str | None, typer.Argument(help="The source's name; all of them without it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Run the sources that the project file declares."""
+    """Run the sources of the project file."""
     from tilth.gathering import crawl_sources
 
     with progress("pages") as advance:
@@ -37,7 +37,10 @@ def import_(
     annotator: Annotated[str | None, typer.Option(help="The column that says who labelled the row.")] = None,
     source: Annotated[str | None, typer.Option(help="What to call this source; the file's name without it.")] = None,
 ) -> None:
-    """Bring in a CSV, JSONL or Parquet file, with or without labels; the whole file or nothing."""
+    """Bring in a CSV, JSONL or Parquet file.
+
+    With or without labels; the whole file or nothing.
+    """
     from tilth.gathering import import_records
 
     with progress("rows") as advance:
@@ -56,7 +59,10 @@ def import_(
 
 
 def curate(context: typer.Context) -> None:
-    """Find near-equal records, so that people see one of each and a split never tears them apart."""
+    """Find near-equal records.
+
+    People see one of each, and a split never tears them apart. None is deleted.
+    """
     from store.curation.duplicates import find_duplicates
 
     with context.obj.open_store() as store:

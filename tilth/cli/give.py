@@ -12,7 +12,10 @@ def report(
     context: typer.Context,
     to: Annotated[Path | None, typer.Option("--to", help="The file; report.html in the project without it.")] = None,
 ) -> None:
-    """Write one HTML page with the pictures; it opens offline."""
+    """Write one HTML page with the pictures.
+
+    It holds all it needs and opens offline.
+    """
     from tilth.report import write_report
 
     path = to or context.obj.folder / "report.html"
@@ -23,7 +26,10 @@ def report(
 def snapshot(
     context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
-    """Keep the labelled data as it is now, under the hash of its content."""
+    """Keep the labelled data as it is now.
+
+    Under the hash of its content; it can be built again after later answers.
+    """
     from tilth.publishing import snapshot_project
 
     taken = snapshot_project(context.obj)
@@ -40,7 +46,10 @@ def publish(
         str | None, typer.Option("--hub", help="The dataset on the Hub, user/name; default: [project] hub.")
     ] = None,
 ) -> None:
-    """Publish a release into a folder (--to) or, in one commit, to the Hub; when nothing changed nothing happens."""
+    """Publish a release.
+
+    Into a folder with --to, else to the Hugging Face Hub in one commit. When nothing changed, nothing happens.
+    """
     from tilth.publishing import publish_project
 
     for line in publish_project(context.obj, to=to, hub=hub, say=say):

@@ -46,7 +46,10 @@ def push(
         int | None, typer.Option(help="With --issues: at most so many, the most suspicious first.")
     ] = None,
 ) -> None:
-    """Send records to people: those chosen but not yet sent, and with -n or --issues new ones."""
+    """Send records to people.
+
+    Those that were chosen and not yet sent; with -n new ones, with --issues the suspicious labels.
+    """
     from tilth.people import push_chosen
 
     for line in push_chosen(context.obj, n=n, strategy=strategy, issues=issues, limit=limit, say=say):
@@ -54,7 +57,10 @@ def push(
 
 
 def pull(context: typer.Context) -> None:
-    """Bring in what people answered since the last time, and resolve the labels."""
+    """Bring in what people answered since.
+
+    A changed answer is kept beside the old one, one that was taken back is marked; then the labels are resolved.
+    """
     from tilth.people import pull_answers
 
     for line in pull_answers(context.obj, say=say):
@@ -66,7 +72,11 @@ def audit(
     show: Annotated[int, typer.Option(help="How many suspicious labels to print.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find labels that are probably wrong, and say how well the annotators agree."""
+    """Find labels that are probably wrong.
+
+    And say how well the annotators agree, and how good each of them is. `tilth push --issues` sends the suspicious
+    labels back to people.
+    """
     from tilth.people import audit_project
 
     found = audit_project(context.obj, show=show)

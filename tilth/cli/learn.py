@@ -11,7 +11,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def fit(context: typer.Context) -> None:
-    """Fit the model on what is labelled now, and let it speak of every record."""
+    """Fit the model on what is labelled now."""
     from tilth.learning import fit_project
 
     for line in fit_project(context.obj, say=say):
@@ -19,7 +19,7 @@ def fit(context: typer.Context) -> None:
 
 
 def evaluate(context: typer.Context, as_json: Json = False) -> None:
-    """Measure the current model on the holdout, with intervals, beside the control arm."""
+    """Measure the model on the holdout."""
     from tilth.learning import evaluate_project
 
     figures = evaluate_project(context.obj, say=say if not as_json else lambda _: None)
@@ -34,7 +34,10 @@ def round_(
     context: typer.Context,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for people's answers instead of stopping there.")] = False,
 ) -> None:
-    """Run one round: score, select, push, wait for people, pull, audit, fit, evaluate; an open one goes on."""
+    """Run one round of active learning.
+
+    Score, select, push, wait for people, pull, audit, fit, evaluate. A round that was left open goes on where it stopped.
+    """
     from tilth.learning import run_rounds
 
     for line in run_rounds(context.obj, rounds=1, wait=wait, say=say):
@@ -46,7 +49,10 @@ def loop(
     rounds: Annotated[int, typer.Option(help="How many rounds at most.")] = 10,
     budget: Annotated[int | None, typer.Option(help="Stop when so many answers were asked for.")] = None,
 ) -> None:
-    """Run round after round, waiting for people in each, until the pool, the rounds or the budget end."""
+    """Run rounds until a stop.
+
+    It waits for people in each, until the pool, the rounds or the budget end.
+    """
     from tilth.learning import run_rounds
 
     for line in run_rounds(context.obj, rounds=rounds, wait=True, budget=budget, say=say):
@@ -64,7 +70,10 @@ def simulate(
     label: Annotated[str, typer.Option(help="With --file: the column with the label.")] = "label",
     as_json: Json = False,
 ) -> None:
-    """Play strategies against random choice on labels one has, and say what choosing saved."""
+    """Play strategies on labels you have.
+
+    Each against random choice, with the same seeds and the same holdout; it says what choosing saved.
+    """
     from tilth.simulation import simulate_project
 
     with progress("rounds played") as advance:

@@ -82,7 +82,7 @@ def run_demo(folder: Path, *, keep: bool, say: Say) -> Corrections:
     project = Project(folder)
     with website.serve() as site:
         (folder / FILE_NAME).write_text(_project_file(site.url), encoding="utf-8")
-        stages.next(f"Crawl: a small forum at {site.url}, over HTTP, and its noticeboard in a real browser.")
+        stages.next(f"Crawl: a village board at {site.url}, over HTTP, and its noticeboard in a real browser.")
         crawled = crawl_sources(project, None, lambda _done, _total=None: None, say)
     for line in crawled.lines():
         say(line)
@@ -192,8 +192,8 @@ def _project_file(url: str) -> str:
     descriptions = "\n".join(f"{name} = {words}" for name, words in quoted)
     return f"""# The demo's project. The website behind it runs only while `tilth demo` does.
 [project]
-name = "allotment-forum"
-description = "Messages of a small neighbourhood forum, labelled by what they are about; written for tilth's demo."
+name = "village-board"
+description = "Messages of a small village board, labelled by what they are about; written for tilth's demo."
 license = "CC0-1.0"
 contact = "demo@localhost"
 
