@@ -62,12 +62,19 @@ def reported(what: str, value: float, *, unit: str, runs: Sequence[float] = ()) 
 
 @dataclass
 class Proof:
-    """The figures of one claim. `compares` says in a sentence what is compared with what."""
+    """The figures of one claim. `compares` says in a sentence what is compared with what.
+
+    Make it before anything is measured: it notes the commit, which may have moved on by the end of a long run.
+    """
 
     claim: str
     compares: str
     quick: bool = False
     figures: list[Figure] = field(default_factory=list)
+    measured_commit: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.measured_commit = commit()
 
     def add(self, *figures: Figure) -> None:
         """Take in figures, in the order in which they are to be read."""
@@ -80,7 +87,7 @@ class Proof:
         folder.mkdir(parents=True, exist_ok=True)
         proof = {
             "claim": self.claim,
-            "commit": commit(),
+            "commit": self.measured_commit,
             "machine": machine(),
             "compares": self.compares,
             "figures": [asdict(figure) for figure in self.figures],
