@@ -40,8 +40,9 @@ def config(schema: LabelSchema) -> str:
             choice.set("hotkey", HOTKEYS[place])
         if schema.descriptions.get(name):
             choice.set("hint", _plain(schema.descriptions[name]))
-    ET.SubElement(view, "Header", {"value": "Why you are asked: $why", "size": "6"})
-    ET.SubElement(view, "Header", {"value": "Found at: $url", "size": "6"})
+    aside = {"size": "6", "style": "font-size: 14px; font-weight: normal"}
+    ET.SubElement(view, "Header", {"value": "Why you are asked: $why", **aside})
+    ET.SubElement(view, "Header", {"value": "Found at: $url", **aside})
     return ET.tostring(view, encoding="unicode")
 
 
