@@ -183,3 +183,25 @@ def test_another_wording_of_the_question_reaches_the_project_by_itself(store, cl
     reworded = LabelSchema("text-classification", project.schema.classes, question="What does it speak of?")
     bring_up_to_date(store, StudioProject(client, project.id, reworded))
     assert "What does it speak of?" in client.project(project.id).config
+
+
+def test_a_project_that_was_named_to_us_keeps_its_own_wording(store, client, project, chosen):
+    theirs = project.client.project(project.id).config.replace("What is it about?", "Worum geht es?")
+    named = client.make_project("Theirs", theirs, description="", instructions="")
+    used = open_project(store, client, project.schema, "Letters", project_id=named)
+    assert used.id == named
+    push(store, used, chosen(1))
+    assert "Worum geht es?" in client.project(named).config
+
+
+def test_an_unconfirmed_project_that_asks_an_older_schema_is_brought_up_to_date(store, client, project, chosen):
+    with store.transaction() as db:
+        db.execute(
+            "UPDATE cursors SET value = replace(value, $1, $2)",
+            [f'"project_id": {project.id}', '"project_id": null'],
+        )
+    grown = LabelSchema("text-classification", (*project.schema.classes, "returns"), question="What is it about?")
+    found = open_project(store, client, grown, "Letters")
+    assert found.id == project.id
+    push(store, found, chosen(1))
+    assert 'value="returns"' in client.project(project.id).config
