@@ -9,7 +9,7 @@ from active_learning.draw import Drawn
 from active_learning.fit import score_pool
 from active_learning.rounds import as_pool, assignment_rows, require_pool, shown_predictions
 from active_learning.settings import LearningSettings
-from active_learning.strategies import strategy
+from active_learning.strategies import strategy_or_random
 from store import models, pool
 from store.curation.duplicates import find_duplicates
 from store.database import Store
@@ -28,7 +28,8 @@ def draw_now(
     require_pool(store)
     score_pool(store, folder)
     model = models.current_model(store)
-    chosen = strategy(name)(as_pool(store, settings, pool.pool(store), model), n, np.random.default_rng(settings.seed))
+    choices = as_pool(store, settings, pool.pool(store), model)
+    chosen = strategy_or_random(name, choices)(choices, n, np.random.default_rng(settings.seed))
     drawn = [
         Drawn(record_id, "selected", chosen.reason, score, settings.annotators_per_record)
         for record_id, score in zip(chosen.ids.tolist(), chosen.scores.tolist(), strict=True)

@@ -21,7 +21,7 @@ from active_learning.draw import Drawn, draw_round
 from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model, metrics_json, score_pool
 from active_learning.pool import Pool
 from active_learning.settings import LearningSettings
-from active_learning.strategies import strategy
+from active_learning.strategies import strategy, strategy_or_random
 from labeling.audit import TooFewClasses
 from labeling.pull import pull
 from labeling.push import push
@@ -72,6 +72,7 @@ def run_round(bench: Bench) -> rounds.Round:
     current = rounds.open_round(bench.store)
     if current is None:
         settings = bench.settings
+        strategy(settings.strategy)  # a name that is not known is refused before a round begins
         require_pool(bench.store)
         current = rounds.begin_round(
             bench.store, first_step="score", strategy=settings.strategy, size=settings.size, seed=settings.seed
@@ -104,11 +105,12 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
     model = models.current_model(bench.store)
     held_out = sum(row["records"] for row in splits.split_counts(bench.store).to_pylist() if row["split"] != "train")
     settings = replace(bench.settings, size=current.size, strategy=current.strategy, seed=current.seed)
+    choices = as_pool(bench.store, bench.settings, candidates, model)
     drawn = draw_round(
-        as_pool(bench.store, bench.settings, candidates, model),
+        choices,
         settings,
         current.number,
-        strategy(current.strategy),
+        strategy_or_random(current.strategy, choices),
         holdout_wanted=max(0, settings.holdout - held_out),
     )
     cluster = dict(zip(candidates["record_id"].to_pylist(), candidates["cluster_id"].to_pylist(), strict=True))
@@ -162,7 +164,9 @@ def as_pool(store: Store, settings: LearningSettings, candidates: pa.Table, mode
 
 
 def _labelled_vectors(store: Store, encoder: Encoder) -> np.ndarray | None:
-    labelled = labels.labels(store)["record_id"].to_pylist()
+    # What is held out teaches the model nothing, so it covers nothing.
+    held_out = {row["record_id"] for row in splits.splits(store).to_pylist() if row["split"] != "train"}
+    labelled = [one for one in labels.labels(store)["record_id"].to_pylist() if one not in held_out]
     _, vectors = StoredVectors(store).get(encoder.key, records.records(store, labelled)["content_hash"].to_pylist())
     return vectors if len(vectors) else None
 

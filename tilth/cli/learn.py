@@ -36,7 +36,7 @@ def round_(
 ) -> None:
     """Run one round of active learning.
 
-    Score, select, push, wait for people, pull, audit, fit, evaluate. A round that was left open goes on where it stopped.
+    Score, select, push, wait for people, pull, audit, fit, evaluate. A round left open goes on where it stopped.
     """
     from tilth.learning import run_rounds
 
