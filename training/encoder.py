@@ -167,7 +167,9 @@ def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[list
     """Token ids of each text, cut at `max_length`; of a text without any, one that stands for unknown."""
     if not texts:
         return []
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False)["input_ids"]
+    # Half of a surrogate pair is no text, and tokenizers fail on it.
+    whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+    encoded = tokenizer(whole, truncation=True, max_length=max_length, return_attention_mask=False)["input_ids"]
     stand_in = next(token for token in (tokenizer.unk_token_id, tokenizer.eos_token_id, 0) if token is not None)
     return [ids or [stand_in] for ids in encoded]
 

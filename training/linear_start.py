@@ -1,8 +1,8 @@
 """A head that already knows the labels when the encoder begins to move.
 
-Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", ICLR 2022: from a random
-head the first steps spoil the encoder. On Banking77 with 100 labels of 77 classes, 20 epochs from a random head gave an
-accuracy of .234, from a fitted one .432.
+Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", ICLR 2022: from a
+random head the first steps spoil the encoder. On Banking77 with 100 labels of 77 classes, 20 epochs from a random head
+gave an accuracy of .234, from a fitted one .432.
 """
 
 from typing import Any
@@ -48,7 +48,7 @@ def _last_layer(model: Any) -> Any:
 
 
 def _inputs_of(layer: Any, network: Network, examples: Examples) -> NDArray[np.float32]:
-    """What reaches `layer` for each example (N, D), without dropout; of a layer that sees every token, the first one's."""
+    """What reaches `layer` for each example (N, D), without dropout; where it sees every token, the first one's."""
     import torch
 
     from training.device import best_device

@@ -160,31 +160,57 @@ def _calibration_error(confidence: Floats, correct: Floats) -> Figure:
     return lambda counts: np.abs(counts @ gap).sum(axis=1) / counts.sum(axis=1)
 
 
+@dataclass(frozen=True)
+class _Ranking:
+    """The records in order of one class's score, cut where a step with a record of the class begins or ends.
+
+    `order` (N,) sorts the records; `starts` (S,) are the first places of the pieces. Of the P records of the class
+    `members` are the rows, in this order; `member_starts` cuts them by piece, and `pieces` says which pieces those are.
+    Equal scores form one step.
+    """
+
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    members: NDArray[np.int64]
+    member_starts: NDArray[np.int64]
+    pieces: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, scores: Floats, positive: NDArray[np.bool_]) -> "_Ranking":
+        order = np.argsort(scores, kind="stable")
+        step = np.cumsum(np.r_[True, np.diff(scores[order]) > 0]) - 1
+        holds = np.isin(step, step[positive[order]])
+        starts = np.flatnonzero(np.r_[True, (np.diff(step) > 0) & (holds[1:] | holds[:-1])])
+        places = np.flatnonzero(positive[order])
+        piece = np.searchsorted(starts, places, side="right") - 1
+        pieces, member_starts = np.unique(piece, return_index=True)
+        return cls(order, starts, order[places], member_starts, pieces)
+
+    def area(self, counts: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """For counts (N, B): pairs in the right order (a tie counts half) and all pairs, both (B,)."""
+        total = np.add.reduceat(counts[self.order], self.starts, axis=0).astype(np.float64)
+        positives = np.zeros_like(total)
+        positives[self.pieces] = np.add.reduceat(counts[self.members], self.member_starts, axis=0)
+        negatives = total - positives
+        below = np.cumsum(negatives, axis=0) - negatives / 2
+        return (positives * below).sum(axis=0), positives.sum(axis=0) * negatives.sum(axis=0)
+
+
 def _roc_auc(probabilities: Floats, labels: NDArray[np.int64]) -> Figure:
     """The mean over the classes, each against the rest, of those that have a drawn record on either side."""
-    prepared = [_ranked(probabilities[:, index], labels == index) for index in np.unique(labels)]
+    rankings = [_Ranking.of(probabilities[:, index], labels == index) for index in np.unique(labels)]
 
     def figure(counts: Floats) -> Floats:
+        # Records first, so that taking them in another order moves whole rows; float32 holds counts exactly.
+        by_record = np.ascontiguousarray(counts.T, dtype=np.float32)
         totals, defined = np.zeros(len(counts)), np.zeros(len(counts))
-        for order, ends, positive in prepared:
-            drawn = counts[:, order]
-            # Records of equal score form one step of the curve; `ends` are their first places.
-            positives = np.add.reduceat(drawn * positive, ends, axis=1)
-            negatives = np.add.reduceat(drawn, ends, axis=1) - positives
-            below = np.cumsum(negatives, axis=1) - negatives / 2
-            pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-            area = (positives * below).sum(axis=1)
+        for ranking in rankings:
+            area, pairs = ranking.area(by_record)
             totals += np.divide(area, pairs, out=np.zeros_like(area), where=pairs > 0)
             defined += pairs > 0
         return np.divide(totals, defined, out=np.full_like(totals, np.nan), where=defined > 0)
 
     return figure
-
-
-def _ranked(scores: Floats, positive: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    order = np.argsort(scores, kind="stable")
-    ends = np.flatnonzero(np.r_[True, np.diff(scores[order]) > 0])
-    return order, ends, positive[order].astype(np.float64)
 
 
 def _interval(figure: Figure, records: int, rng: np.random.Generator, resamples: int) -> tuple[float, float]:

