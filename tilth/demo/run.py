@@ -114,7 +114,7 @@ def _label_and_learn(project: Project, store: Store, where: StudioProject, stage
 
     def answer(answered: int, wanted: int) -> bool:
         say(f"{', '.join(CARE)} answer {wanted - answered} records.")
-        answer_open_tasks(where, annotators, truth, assignments.assignments(store, states=("sent",)))
+        _have_answered(store, where, annotators, truth)
         return True
 
     settings = learning_settings(project)
@@ -127,7 +127,7 @@ def _label_and_learn(project: Project, store: Store, where: StudioProject, stage
     say(f"{found.judged} labels looked at, {found.flagged.num_rows} are probably wrong.")
     relooks = relook_assignments(store)
     push(store, where, relooks)
-    answer_open_tasks(where, annotators, truth, assignments.assignments(store, states=("sent",)))
+    _have_answered(store, where, annotators, truth)
     for line in take_in_answers(store, where):
         say(line)
     corrections = count_corrections(store, where.schema, truth)
@@ -139,6 +139,14 @@ def _label_and_learn(project: Project, store: Store, where: StudioProject, stage
         f"{accuracy.high:.3f})."
     )
     return corrections
+
+
+def _have_answered(
+    store: Store, where: StudioProject, annotators: list[SimulatedAnnotator], truth: Mapping[str, str]
+) -> None:
+    asked = assignments.assignments(store, states=("sent",))
+    store.let_go()
+    answer_open_tasks(where, annotators, truth, asked)
 
 
 def count_corrections(store: Store, schema: LabelSchema, truth: Mapping[str, str]) -> Corrections:
