@@ -1,0 +1,75 @@
+"""One `tilth fit` in a process of its own, which kills itself with SIGKILL at a chosen moment."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import training.encoder
+from tilth.learning import fit_project
+from tilth.project import Project
+
+# Small, so that the few texts of a test are embedded in several chunks, each of which is kept.
+TEXTS_PER_CHUNK = 32
+
+# Where a moment can fall: every call of these modules' functions and every return. What is called for each row or each
+# trial of a number is not counted, or most moments would fall there.
+WATCHED = ("active_learning.", "labeling.resolve", "store.", "training.", "tilth.learning")
+OFTEN_IN = (
+    "store.kinds",
+    "store.label_schema",
+    "training.calibration",
+    "training.examples",
+    "training.kinds",
+    "training.metrics",
+)
+OFTEN = (
+    "rows_hash",
+    "_canonical",
+    "_counts",
+    "_present_rows",
+    "_present_value",
+    "root",
+    "connection",
+    "read",
+    "logits",
+)
+
+# The steps of a file system count wherever they are asked for.
+FILE_STEPS = ("mkdir", "rename", "replace", "write_text", "rmtree")
+
+
+def fit(project: Path, kill_at: int | None, moments: Path | None) -> None:
+    """Fit the project's model once.
+
+    Args:
+        kill_at: The number of the moment at which the process ends; none, to run undisturbed.
+        moments: A file for the names of all moments, one a line.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    training.encoder.TEXTS_PER_CHUNK = TEXTS_PER_CHUNK
+    seen: list[str] = []
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
+        if event not in ("call", "return"):
+            return
+        if not (module.startswith(WATCHED) or (module in ("pathlib", "shutil") and name in FILE_STEPS)):
+            return
+        if module.startswith(OFTEN_IN) or name.startswith("<") or name in OFTEN:
+            return
+        if len(seen) == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        seen.append(f"{event} {module}.{name}")
+
+    opened = Project(project)
+    sys.setprofile(watch)
+    for _ in fit_project(opened, say=lambda _: None):
+        pass
+    sys.setprofile(None)
+    if moments is not None:
+        moments.write_text("\n".join(seen), encoding="utf-8")
