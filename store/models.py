@@ -34,11 +34,19 @@ class Model:
 
 
 def add_model(store: Store, model: Model) -> None:
-    """Add a model and make it the current one; one that is there already is replaced."""
+    """Add a model and make it the current one.
+
+    Its id says what made it: one that is there already keeps what is known of it, its figures above all.
+    """
     with store.transaction() as db:
         db.execute("UPDATE models SET alias = NULL WHERE alias = 'current'")
         db.execute(
-            "INSERT OR REPLACE INTO models VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'current', $11, $12)",
+            """
+            INSERT INTO models VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'current', $11, $12)
+            ON CONFLICT (model_id) DO UPDATE SET
+                alias = 'current',
+                round_id = coalesce(models.round_id, excluded.round_id)
+            """,
             [
                 model.model_id,
                 model.rung,
