@@ -125,4 +125,4 @@ def _spec(chart: Any) -> str:
         .configure_view(stroke=None)
         .configure_axis(gridColor="#ece5d4", labelColor=INK, titleColor=INK, domainColor=SAND, labelLimit=220)
     )
-    return json.dumps(configured.to_dict()).replace("</", "<\\/")
+    return json.dumps(configured.to_dict()).replace("<", "\\u003c")
