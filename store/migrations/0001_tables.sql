@@ -114,8 +114,6 @@ CREATE TABLE annotations (
     PRIMARY KEY (origin, external_id, revision)
 );
 
-CREATE SEQUENCE annotation_sequence;
-
 CREATE TABLE labels (
     record_id VARCHAR PRIMARY KEY,
     value VARCHAR NOT NULL,             -- JSON
