@@ -8,7 +8,7 @@ import pytest
 
 import training
 from store.errors import RequestError
-from tests.training.labelled_words import CLASSES, some_examples
+from tests.training.labelled_words import CLASSES, WORDS, some_examples
 from training.encoder import Encoder
 from training.errors import ExamplesError, ModelFolderError, TooFewLabels
 from training.examples import Examples, Inputs
@@ -141,19 +141,19 @@ class RungContract:
         assert (torch.random.get_rng_state().sum(), random.getstate()) == before
 
     def test_out_of_fold_probabilities_are_of_models_that_had_not_seen_the_group(self, rung: Classifier) -> None:
-        # Ten texts that exist twice, once under a wrong label: who sees the twin repeats its label.
-        twins = some_examples(30)
-        wrong = (twins.labels[:10] + 1) % 3
-        both = Examples(
-            ids=np.array([f"t{row}" for row in range(40)]),
-            texts=twins.texts + twins.texts[:10],
-            labels=np.concatenate([twins.labels, wrong]),
-            groups=np.array([f"g{row}" for row in range(30)] + [f"g{row}" for row in range(10)]),
+        # Twelve texts of four copies each, their classes drawn by lot: who has seen a copy knows, the others cannot.
+        lots = np.random.default_rng(0).permutation(np.arange(12) % 3)
+        words = [word for some in WORDS.values() for word in some][:12]
+        copies = Examples(
+            ids=np.array([f"c{row}" for row in range(48)]),
+            texts=[word for word in words for _ in range(4)],
+            labels=np.repeat(lots, 4),
+            groups=np.repeat([f"g{group}" for group in range(12)], 4),
         )
-        told = rung.out_of_fold(both, 3, seed=0)
-        assert list(told.ids) == list(both.ids)
-        assert told.probabilities.shape == (40, 4)
-        assert (told.probabilities[30:].argmax(axis=1) == wrong).mean() < 0.5
+        told = rung.out_of_fold(copies, 4, seed=0)
+        assert list(told.ids) == list(copies.ids)
+        assert told.probabilities.shape == (48, 4)
+        assert (told.probabilities.argmax(axis=1) == copies.labels).mean() < 0.6
 
 
 class TestProbe(RungContract):
