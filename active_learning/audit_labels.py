@@ -9,6 +9,7 @@ import numpy as np
 from active_learning.learning_set import read_learning_set
 from active_learning.settings import LearningSettings
 from labeling.audit import Audit, audit
+from labeling.relook import settle
 from labeling.resolve import resolve_labels
 from store import snapshots
 from store.database import Store
@@ -20,13 +21,14 @@ from training.probe import Probe
 
 
 def audit_labels(store: Store, schema: LabelSchema, settings: LearningSettings) -> Audit:
-    """Resolve the labels, find those that are probably wrong, and keep them as issues.
+    """Resolve the labels, settle what was looked at again, find what is probably wrong, and keep it as issues.
 
     Raises:
         NothingLabelled: No record has a label.
         TooFewLabels: There are fewer labels or classes than out-of-fold probabilities need.
     """
     resolve_labels(store, schema)
+    settle(store, schema)
     snapshot = snapshots.take_snapshot(store, schema)
     learning = read_learning_set(store, schema, snapshot.snapshot_id)
     store.let_go()

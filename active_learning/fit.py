@@ -17,11 +17,13 @@ from store.embeddings import StoredVectors
 from store.errors import RequestError
 from store.label_schema import LabelSchema
 from training.encoder import Encoder
+from training.errors import TooFewLabels
 from training.examples import Examples, Inputs, Predictions
 from training.ladder import FittedModel, classifier
 from training.metrics import Metrics, evaluate
 from training.model_card import CardFacts
 from training.model_folder import load
+from training.requirements import require_labels
 
 Say = Callable[[str], None]
 
@@ -189,7 +191,11 @@ def _measure(schema: LabelSchema, examples: Examples, said: Predictions, seed: i
 def _control_metrics(
     store: Store, schema: LabelSchema, settings: LearningSettings, learning: LearningSet, say: Say
 ) -> Metrics | None:
-    if len(np.unique(learning.control.labels)) < 2 or len(learning.control) == len(learning.train):
+    if len(learning.control) == len(learning.train):
+        return None
+    try:
+        require_labels(learning.control, schema.classes)
+    except TooFewLabels:
         return None
     say(f"Fitting {settings.model} on the control arm's {len(learning.control)} labels.")
     store.let_go()

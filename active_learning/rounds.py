@@ -32,6 +32,7 @@ from store.database import Store
 from store.embeddings import StoredVectors
 from store.errors import RequestError
 from store.label_schema import LabelSchema
+from store.snapshots import NothingLabelled
 from training.encoder import Encoder
 from training.errors import TooFewLabels
 from training.examples import Inputs
@@ -240,7 +241,7 @@ def _wait(bench: Bench, current: rounds.Round) -> rounds.Round | None:
 def _audit(bench: Bench, current: rounds.Round) -> rounds.Round:
     try:
         found = audit_labels(bench.store, bench.schema, bench.settings)
-    except (TooFewLabels, TooFewClasses) as error:
+    except (NothingLabelled, TooFewLabels, TooFewClasses) as error:
         bench.say(f"Not audited: {error}")
         return rounds.move_round(bench.store, current.round_id, "fit")
     return rounds.move_round(bench.store, current.round_id, "fit", {"label_errors": found.flagged.num_rows})
@@ -251,7 +252,7 @@ def _fit(bench: Bench, current: rounds.Round) -> rounds.Round:
         model = fit_model(
             bench.store, bench.schema, bench.folder, bench.settings, round_id=current.round_id, say=bench.say
         )
-    except TooFewLabels as error:
+    except (NothingLabelled, TooFewLabels) as error:
         # The next round asks for more; a round that cannot end would stand in its way.
         bench.say(f"No model was fitted: {error}")
         return rounds.move_round(bench.store, current.round_id, rounds.DONE)
