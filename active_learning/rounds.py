@@ -73,8 +73,7 @@ def run_round(bench: Bench) -> rounds.Round:
     current = rounds.open_round(bench.store)
     if current is None:
         settings = bench.settings
-        strategy(settings.strategy)  # a name that is not known is refused before a round begins
-        require_pool(bench.store)
+        require_round(bench.store, settings)
         current = rounds.begin_round(
             bench.store, first_step="score", strategy=settings.strategy, size=settings.size, seed=settings.seed
         )
@@ -87,6 +86,18 @@ def run_round(bench: Bench) -> rounds.Round:
             return current
         current = moved
     return current
+
+
+def require_round(store: Store, settings: LearningSettings) -> None:
+    """Return when a round is open or one can begin.
+
+    Raises:
+        UnknownStrategy: There is no strategy of the name that the settings have.
+        PoolEmpty: No record can be asked about.
+    """
+    if rounds.open_round(store) is None:
+        strategy(settings.strategy)
+        require_pool(store)
 
 
 def require_pool(store: Store) -> None:

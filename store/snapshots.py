@@ -83,7 +83,8 @@ def take_snapshot(store: Store, schema: LabelSchema, *, at: datetime | None = No
     rows = _present_rows(store, schema)
     if not rows.num_rows:
         raise NothingLabelled(
-            "No record has a label yet, so there is nothing to keep; label some first (tilth push, then tilth pull)."
+            "No record has a label yet. Have people label some (tilth push -n 50, then tilth pull), or bring labels in "
+            "(tilth import FILE --label COLUMN)."
         )
     snapshot_id = rows_hash(rows)
     manifest = json.dumps(_counts(rows, schema), sort_keys=True, ensure_ascii=False)

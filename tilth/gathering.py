@@ -32,7 +32,7 @@ class Crawled:
         return self.result.exit_code
 
     def lines(self) -> list[str]:
-        """The figures, then what a person should look at."""
+        """The figures."""
         found = self.result
         statuses = ", ".join(f"{count} × {status or 'no answer'}" for status, count in found.statuses.items())
         lines = [
@@ -41,7 +41,7 @@ class Crawled:
         ]
         if found.disallowed:
             lines.append(f"{found.disallowed} pages are disallowed by robots.txt and were not fetched.")
-        return lines + self.troubles
+        return lines
 
     def as_dict(self) -> dict[str, Any]:
         """The figures for programs."""

@@ -69,27 +69,41 @@ def evaluate_project(project: Project, say: Say) -> Evaluated:
 
 
 def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: int | None = None) -> Iterator[str]:
-    """Run rounds until so many are done, the budget is spent, or people's answers are outstanding and nobody waits."""
-    from active_learning.rounds import Bench, run_round
+    """Run rounds until so many are done, the budget is spent, the pool is empty, or nobody waits for people's answers.
+
+    Raises:
+        PoolEmpty: Not even one round can begin.
+        UnknownStrategy: The project file names no strategy that there is.
+    """
+    from active_learning.rounds import Bench, PoolEmpty, require_round, run_round
     from store import assignments
     from store.rounds import DONE
 
+    settings = learning_settings(project)
+    with project.open_store() as store:
+        require_round(store, settings)  # before Label Studio is started for it
     with people(project, say) as (store, where):
         bench = Bench(
             store=store,
             schema=project.schema,
             folder=project.folder,
-            settings=learning_settings(project),
+            settings=settings,
             project=where,
             say=say,
             wait=_waiting(say) if wait else lambda _answered, _wanted: False,
         )
-        for _ in range(rounds):
+        for number in range(rounds):
             asked = sum(assignments.assignments(store)["answers_wanted"].to_pylist())
             if budget is not None and asked >= budget:
                 yield f"The budget of {budget} answers is spent ({asked} were asked for)."
                 return
-            done = run_round(bench)
+            try:
+                done = run_round(bench)
+            except PoolEmpty as error:
+                if not number:
+                    raise
+                yield str(error)
+                return
             if done.state != DONE:
                 states = assignments.assignments(store, round_id=done.round_id)["state"].to_pylist()
                 yield (

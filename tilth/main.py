@@ -29,7 +29,9 @@ def main() -> None:
         print("tilth: stopped; run the same command again to go on.", file=sys.stderr)
         raise SystemExit(130) from None
     except OSError as error:
-        if debug or error.errno != errno.ENOSPC:
+        # One without a file's name is no trouble of the user's disk, and is shown with its traceback.
+        if debug or not (error.errno == errno.ENOSPC or (error.filename and error.strerror)):
             raise
-        print(f"tilth: {NO_SPACE}", file=sys.stderr)
+        trouble = NO_SPACE if error.errno == errno.ENOSPC else f"{error.filename}: {str(error.strerror).lower()}."
+        print(f"tilth: {trouble}", file=sys.stderr)
         raise SystemExit(1) from error

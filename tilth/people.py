@@ -88,10 +88,16 @@ def push_chosen(
 ) -> Iterator[str]:
     """Send what was chosen and not yet sent; with `n`, choose so many first; with `issues`, the suspicious labels."""
     from active_learning.draw_now import draw_now
+    from active_learning.rounds import require_pool
+    from active_learning.strategies import strategy as strategy_called
     from labeling.push import push
     from labeling.relook import relook_assignments
     from store import assignments
 
+    if n is not None:
+        strategy_called(strategy)
+        with project.open_store() as store:
+            require_pool(store)  # before Label Studio is started for it
     with people(project, say) as (store, where):
         columns = assignments.GIVEN_COLUMNS.names
         chosen = assignments.assignments(

@@ -30,6 +30,11 @@ def say(line: str) -> None:
     console().print(line, markup=False)
 
 
+def warn(line: str) -> None:
+    """One plain line about something that a person should look at, apart from what was done."""
+    print(f"tilth: {line}", file=sys.stderr)
+
+
 def print_json(value: Any) -> None:
     """A report for programs: one JSON document."""
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tilth.cli.console import print_json, progress, say
+from tilth.cli.console import print_json, progress, say, warn
 
 
 def crawl(
@@ -23,6 +23,8 @@ def crawl(
     else:
         for line in result.lines():
             say(line)
+        for line in result.troubles:
+            warn(line)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 
