@@ -61,26 +61,33 @@ def fit_temperature(logits: Floats, labels: NDArray[np.int64], weights: Floats) 
 
 
 def missing_mass(examples: Examples) -> float:
-    """How probable it is that a record of the pool has a class of which there is no label: Good's singletons over N.
+    """How probable it is that a record of the pool has a class of which there is no label.
 
-    Only examples drawn at random tell; where fewer than `CHOSEN_COUNT_AS` are random, all are taken.
+    Good's leave-one-out estimate: the share of examples whose class no other example has. Only those drawn at random tell;
+    where fewer than `CHOSEN_COUNT_AS` are random, all are asked. The other examples are all of them, chosen ones too.
     """
-    drawn = examples.labels[examples.random]
-    labels = drawn if len(drawn) >= CHOSEN_COUNT_AS else examples.labels
-    counts = np.bincount(labels)
-    return float(min(HIGHEST_MISSING_MASS, (counts == 1).sum() / max(1, len(labels))))
+    alone = np.bincount(examples.labels)[examples.labels] == 1
+    told = examples.random if examples.random.sum() >= CHOSEN_COUNT_AS else np.ones(len(examples), dtype=bool)
+    return float(min(HIGHEST_MISSING_MASS, alone[told].sum() / max(1, told.sum())))
+
+
+def unseen_share(mass: Floats, unseen: NDArray[np.int64], classes: int) -> Floats:
+    """(N,) what the unseen classes of each row get together: `mass` (N,), but no more than 1/K for each of `unseen` (N,).
+
+    A class that no label speaks of is no likelier than the mean class; without this bound one rare class that is left would
+    take all of the mass and outdo every class that the model knows. It always gets a little, so that its log is finite.
+    """
+    share: Floats = np.where(unseen > 0, np.minimum(np.maximum(mass, 1e-6), unseen / classes), 0.0)
+    return share
 
 
 def spread(probabilities: Floats, seen: NDArray[np.int64], classes: int, mass: float) -> Floats:
-    """Probabilities (N, S) of the seen classes as (N, K), with `mass` shared evenly by the classes never seen.
-
-    A never-seen class always gets a little, so that its log is finite.
-    """
+    """Probabilities (N, S) of the seen classes as (N, K), with `mass`, bounded, shared evenly by the classes never seen."""
     unseen = np.setdiff1d(np.arange(classes), seen)
     full = np.zeros((len(probabilities), classes))
     full[:, seen] = probabilities
     if len(unseen):
-        mass = max(mass, 1e-6)
-        full *= 1 - mass
-        full[:, unseen] = mass / len(unseen)
+        share = float(unseen_share(np.array(mass), np.array(len(unseen)), classes))
+        full *= 1 - share
+        full[:, unseen] = share / len(unseen)
     return full

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibration import Floats, fit_temperature, log_loss, log_softmax, missing_mass, sample_weights, spread
+from training.calibration import (
+    Floats,
+    fit_temperature,
+    log_loss,
+    log_softmax,
+    missing_mass,
+    sample_weights,
+    spread,
+    unseen_share,
+)
 from training.encoder import Encoder
 from training.errors import ModelFolderError
 from training.examples import Examples, Inputs, Predictions
@@ -44,7 +53,7 @@ class LinearHead:
 
 
 @dataclass(frozen=True)
-class _OutOfFold:
+class OutOfFold:
     """Log probabilities (N, K), -inf where the fold had no label of the class, and the fold's missing mass (N,)."""
 
     log_probabilities: Floats
@@ -54,10 +63,23 @@ class _OutOfFold:
         """(N,) True where the example's own class was seen by the model that judged it."""
         return np.isfinite(self.log_probabilities[np.arange(len(labels)), labels])
 
+    def calibrated(self, examples: Examples) -> tuple[float, float]:
+        """The temperature that suits the examples best, and their log loss under it.
+
+        Both where the class had been seen: the others say nothing of the sharpness; for them there is the missing mass.
+        """
+        told = self.seen_label(examples.labels)
+        if not told.any():
+            return 1.0, 0.0
+        logits, labels = self.log_probabilities[told], examples.labels[told]
+        weights = sample_weights(examples.random)[told]
+        temperature = fit_temperature(logits, labels, weights)
+        return temperature, log_loss(logits, labels, weights, temperature)
+
     def probabilities(self, temperature: float) -> Floats:
         """(N, K), each row with the mass of its fold's unseen classes."""
         unseen = ~np.isfinite(self.log_probabilities)
-        share = np.where(unseen.any(axis=1), np.maximum(self.mass, 1e-6), 0.0)[:, None]
+        share = unseen_share(self.mass, unseen.sum(axis=1), unseen.shape[1])[:, None]
         seen = np.exp(log_softmax(np.where(unseen, -np.inf, self.log_probabilities / temperature)))
         return np.where(unseen, share / np.maximum(1, unseen.sum(axis=1, keepdims=True)), seen * (1 - share))
 
@@ -88,8 +110,8 @@ class Probe:
         vectors = self.encoder.embed(examples.inputs()).vectors
         rng = np.random.default_rng(seed)
         strength = self._choose_strength(examples, vectors, rng)
-        judged = self._judge(examples, vectors, strength, self.folds, rng)
-        temperature = _temperature(examples, judged)
+        judged = self._judge(examples, vectors, strength, rng)
+        temperature, _ = judged.calibrated(examples)
         head = fit_head(vectors, examples.labels, strength)
         return FittedProbe(
             self.classes, self.encoder, head, temperature, missing_mass(examples), strength, seed, len(examples)
@@ -105,8 +127,8 @@ class Probe:
         vectors = self.encoder.embed(examples.inputs()).vectors
         rng = np.random.default_rng(seed)
         strength = self._choose_strength(examples, vectors, rng)
-        judged = self._judge(examples, vectors, strength, folds, rng)
-        return Predictions(examples.ids, judged.probabilities(_temperature(examples, judged)), vectors)
+        judged = judge_out_of_fold(examples, vectors, len(self.classes), strength, folds, rng)
+        return Predictions(examples.ids, judged.probabilities(judged.calibrated(examples)[0]), vectors)
 
     def _choose_strength(self, examples: Examples, vectors: NDArray[np.float32], rng: np.random.Generator) -> float:
         """The strength with the least out-of-fold log loss, each at its own best temperature."""
@@ -116,23 +138,35 @@ class Probe:
         losses = []
         fold_seed = int(rng.integers(2**63))
         for strength in STRENGTHS:
-            judged = self._judge(examples, vectors, strength, self.folds, np.random.default_rng(fold_seed))
-            losses.append(_calibrated_loss(examples, judged))
+            judged = self._judge(examples, vectors, strength, np.random.default_rng(fold_seed))
+            losses.append(judged.calibrated(examples)[1])
         return STRENGTHS[int(np.argmin(losses))]
 
     def _judge(
-        self, examples: Examples, vectors: NDArray[np.float32], strength: float, folds: int, rng: np.random.Generator
-    ) -> _OutOfFold:
-        groups = len(np.unique(examples.groups))
-        fold = assign_folds(examples, min(folds, groups), rng)
-        log_probabilities = np.full((len(examples), len(self.classes)), -np.inf)
-        mass = np.zeros(len(examples))
-        for part in np.unique(fold):
-            held, rest = fold == part, fold != part
-            head = fit_head(vectors[rest], examples.labels[rest], strength)
-            log_probabilities[np.ix_(held, head.seen)] = log_softmax(head.logits(vectors[held]))
-            mass[held] = missing_mass(examples.take(rest))
-        return _OutOfFold(log_probabilities, mass)
+        self, examples: Examples, vectors: NDArray[np.float32], strength: float, rng: np.random.Generator
+    ) -> OutOfFold:
+        return judge_out_of_fold(examples, vectors, len(self.classes), strength, self.folds, rng)
+
+
+def judge_out_of_fold(
+    examples: Examples,
+    vectors: NDArray[np.float32],
+    classes: int,
+    strength: float,
+    folds: int,
+    rng: np.random.Generator,
+) -> OutOfFold:
+    """What heads say of the examples, their vectors (N, D) given, that were fitted on the other folds."""
+    groups = len(np.unique(examples.groups))
+    fold = assign_folds(examples, min(folds, groups), rng)
+    log_probabilities = np.full((len(examples), classes), -np.inf)
+    mass = np.zeros(len(examples))
+    for part in np.unique(fold):
+        held, rest = fold == part, fold != part
+        head = fit_head(vectors[rest], examples.labels[rest], strength)
+        log_probabilities[np.ix_(held, head.seen)] = log_softmax(head.logits(vectors[held]))
+        mass[held] = missing_mass(examples.take(rest))
+    return OutOfFold(log_probabilities, mass)
 
 
 def fit_head(vectors: NDArray[np.float32], labels: NDArray[np.int64], strength: float) -> LinearHead:
@@ -156,22 +190,6 @@ def fit_head(vectors: NDArray[np.float32], labels: NDArray[np.int64], strength: 
         # scikit-learn keeps one row for two classes; half of it on either side gives the same probabilities.
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     return LinearHead(seen, weight, bias)
-
-
-def _temperature(examples: Examples, judged: _OutOfFold) -> float:
-    """Fitted where the class had been seen: for the others, which say nothing of the sharpness, there is the mass."""
-    told = judged.seen_label(examples.labels)
-    weights = sample_weights(examples.random)[told]
-    return fit_temperature(judged.log_probabilities[told], examples.labels[told], weights)
-
-
-def _calibrated_loss(examples: Examples, judged: _OutOfFold) -> float:
-    told = judged.seen_label(examples.labels)
-    if not told.any():
-        return 0.0
-    labels, weights = examples.labels[told], sample_weights(examples.random)[told]
-    log_probabilities = judged.log_probabilities[told]
-    return log_loss(log_probabilities, labels, weights, fit_temperature(log_probabilities, labels, weights))
 
 
 @dataclass(frozen=True)

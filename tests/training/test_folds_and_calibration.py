@@ -81,6 +81,16 @@ def test_the_missing_mass_is_the_share_of_single_labels_among_the_random_ones() 
     assert missing_mass(labelled([0] * 30 + [1, 2], random=[True] * 30 + [False] * 2)) == 0
 
 
+def test_a_class_that_a_chosen_example_speaks_of_too_is_not_missing() -> None:
+    labels = list(range(20)) * 2
+    assert missing_mass(labelled(labels, random=[True] * 20 + [False] * 20)) == 0
+
+
+def test_a_class_never_seen_is_no_likelier_than_the_mean_class() -> None:
+    full = spread(np.full((1, 9), 1 / 9), np.arange(9), 10, 0.5)
+    np.testing.assert_allclose(full, 0.1)
+
+
 def test_unseen_classes_share_the_missing_mass() -> None:
     full = spread(np.array([[0.25, 0.75]]), np.array([1, 3]), 4, 0.2)
     np.testing.assert_allclose(full, [[0.1, 0.2, 0.1, 0.6]])
