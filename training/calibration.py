@@ -63,8 +63,8 @@ def fit_temperature(logits: Floats, labels: NDArray[np.int64], weights: Floats) 
 def missing_mass(examples: Examples) -> float:
     """How probable it is that a record of the pool has a class of which there is no label.
 
-    Good's leave-one-out estimate: the share of examples whose class no other example has. Only those drawn at random tell;
-    where fewer than `CHOSEN_COUNT_AS` are random, all are asked. The other examples are all of them, chosen ones too.
+    Good's leave-one-out estimate: the share of examples whose class no other example has, chosen ones among the others.
+    Only those drawn at random tell; where fewer than `CHOSEN_COUNT_AS` are random, all are asked.
     """
     alone = np.bincount(examples.labels)[examples.labels] == 1
     told = examples.random if examples.random.sum() >= CHOSEN_COUNT_AS else np.ones(len(examples), dtype=bool)
@@ -72,17 +72,18 @@ def missing_mass(examples: Examples) -> float:
 
 
 def unseen_share(mass: Floats, unseen: NDArray[np.int64], classes: int) -> Floats:
-    """(N,) what the unseen classes of each row get together: `mass` (N,), but no more than 1/K for each of `unseen` (N,).
+    """(N,) what the unseen classes of each row get together: `mass` (N,), but at most 1/K for each of `unseen` (N,).
 
-    A class that no label speaks of is no likelier than the mean class; without this bound one rare class that is left would
-    take all of the mass and outdo every class that the model knows. It always gets a little, so that its log is finite.
+    A class that no label speaks of is no likelier than the mean class; without this bound one rare class that is left
+    would take all of the mass and outdo every class that the model knows. It always gets a little, so that its log is
+    finite.
     """
     share: Floats = np.where(unseen > 0, np.minimum(np.maximum(mass, 1e-6), unseen / classes), 0.0)
     return share
 
 
 def spread(probabilities: Floats, seen: NDArray[np.int64], classes: int, mass: float) -> Floats:
-    """Probabilities (N, S) of the seen classes as (N, K), with `mass`, bounded, shared evenly by the classes never seen."""
+    """Probabilities (N, S) of the seen classes as (N, K), with `mass`, bounded, shared by the classes never seen."""
     unseen = np.setdiff1d(np.arange(classes), seen)
     full = np.zeros((len(probabilities), classes))
     full[:, seen] = probabilities
