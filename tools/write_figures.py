@@ -12,9 +12,9 @@ PAGE = ROOT / "docs" / "figures.md"
 
 HEAD = """# Figures
 
-Written by `python tools/write_figures.py` from `benchmarks/results/*.json`; do not edit. Each claim is measured again by
-`make bench CLAIM=name`. What a figure is compared with ran in the same script. Machines differ and this one was shared:
-trust the ratios more than the seconds.
+Written by `python tools/write_figures.py` from `benchmarks/results/*.json`; do not edit. Each claim is measured again
+by `make bench CLAIM=name`. What a figure is compared with ran in the same script. Machines differ and this one was
+shared: trust the ratios more than the seconds.
 """
 
 
@@ -29,7 +29,7 @@ def _section(proof: dict[str, Any]) -> str:
         [
             f"## {proof['claim']}",
             "",
-            f"{proof['compares'][:1].upper()}{proof['compares'][1:]}. {proof['machine']}; commit `{proof['commit'][:12]}`.",
+            f"{_sentence(proof['compares'])} {proof['machine']}; commit `{proof['commit'][:12]}`.",
             "",
             "| what | value | unit | must | holds |",
             "| --- | ---: | --- | --- | --- |",
@@ -37,6 +37,10 @@ def _section(proof: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
 
 
 def _row(figure: dict[str, Any]) -> str:
