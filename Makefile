@@ -35,7 +35,7 @@ format: packages
 bench: setup
 ifdef CLAIM
 	@test -f "benchmarks/$(CLAIM).py" || { echo "There is no benchmarks/$(CLAIM).py; 'make bench' lists the claims." >&2; exit 2; }
-	@.venv/bin/python benchmarks/$(CLAIM).py $(ARGS)
+	@.venv/bin/python benchmarks/$(CLAIM).py $(ARGS); code=$$?; .venv/bin/python tools/write_figures.py; exit $$code
 else
 	@echo "Claims; measure one with: make bench CLAIM=name"
 	@for each in $$(ls benchmarks/*.py | grep -v /claim.py); do \

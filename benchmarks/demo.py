@@ -1,7 +1,7 @@
 """The demo, from an empty folder to the report: how long it takes, how much memory, what the second looks put right.
 
-Memory is the sum over the demo and all that it starts (the crawl, the browser, Label Studio), sampled four times a second
-as proportional set size, which counts a page that several processes share once.
+Memory is the sum over the demo and all that it starts (the crawl, the browser, Label Studio), sampled four times a
+second as proportional set size, which counts a page that several processes share once.
 """
 
 import re
