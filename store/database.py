@@ -189,7 +189,7 @@ def _holder(message: str) -> str:
         return "another process"
     pid = int(found.group(1))
     try:
-        command = " ".join(psutil.Process(pid).cmdline())[:120]
+        command = " ".join(" ".join(psutil.Process(pid).cmdline()).split())[:120]
     except psutil.Error:
         return f"process {pid}"
     return f"process {pid} ({command})"

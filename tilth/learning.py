@@ -8,6 +8,7 @@ from typing import Any
 from store.errors import RequestError
 from tilth.people import learning_settings, people
 from tilth.project import Project
+from tilth.project_file import error_at
 
 Say = Callable[[str], None]
 LOOK_SECONDS = 5.0
@@ -73,15 +74,19 @@ def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: i
 
     Raises:
         PoolEmpty: Not even one round can begin.
-        UnknownStrategy: The project file names no strategy that there is.
+        ProjectFileError: It names no strategy that there is.
     """
     from active_learning.rounds import Bench, PoolEmpty, require_round, run_round
+    from active_learning.strategies import UnknownStrategy
     from store import assignments
     from store.rounds import DONE
 
     settings = learning_settings(project)
     with project.open_store() as store:
-        require_round(store, settings)  # before Label Studio is started for it
+        try:
+            require_round(store, settings)  # before Label Studio is started for it
+        except UnknownStrategy as error:
+            raise error_at(project.file_path, ("rounds", "strategy"), str(error)) from error
     with people(project, say) as (store, where):
         bench = Bench(
             store=store,

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,10 @@ Say = Callable[[str], None]
 
 class StudioKeyMissing(RequestError):
     """The project names a Label Studio elsewhere, and there is no key for it."""
+
+
+class TwoChoices(RequestError):
+    """A push was asked for two kinds of records at once."""
 
 
 def studio_client(project: Project, say: Say) -> "StudioClient":
@@ -49,9 +53,8 @@ def people(project: Project, say: Say) -> Iterator[tuple["Store", "StudioProject
     """The store, and the Label Studio project in which people answer."""
     from labeling.studio_project import open_project
 
-    client = studio_client(project, say)
     wanted = project.file.studio.project_id if project.file.studio is not None else None
-    with project.open_store() as store:
+    with closing(studio_client(project, say)) as client, project.open_store() as store:
         yield store, open_project(store, client, project.schema, project.file.project.name, project_id=wanted)
 
 
@@ -86,7 +89,12 @@ def studio_down(project: Project) -> str:
 def push_chosen(
     project: Project, *, n: int | None, strategy: str, issues: bool, limit: int | None, say: Say
 ) -> Iterator[str]:
-    """Send what was chosen and not yet sent; with `n`, choose so many first; with `issues`, the suspicious labels."""
+    """Send what was chosen and not yet sent; with `n`, choose so many first; with `issues`, the suspicious labels.
+
+    Raises:
+        TwoChoices: Both `n` and `issues` are given.
+        PoolEmpty: There is no record left to choose.
+    """
     from active_learning.draw_now import draw_now
     from active_learning.rounds import require_pool
     from active_learning.strategies import strategy as strategy_called
@@ -94,6 +102,8 @@ def push_chosen(
     from labeling.relook import relook_assignments
     from store import assignments
 
+    if n is not None and issues:
+        raise TwoChoices("-n chooses new records and --issues those with suspicious labels; push one, then the other.")
     if n is not None:
         strategy_called(strategy)
         with project.open_store() as store:

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from store.errors import SchemaError
 from store.label_schema import LabelSchema
-from tilth.project_file import FILE_NAME, ProjectFile, read_project_file
+from tilth.project_file import FILE_NAME, ProjectFile, error_at, read_project_file
 
 if TYPE_CHECKING:
     from store.database import Store
@@ -37,11 +38,18 @@ class Project:
 
     @contextmanager
     def open_store(self) -> Iterator["Store"]:
-        """The project's memory, with the schema known to it; given up at the end."""
+        """The project's memory, with the schema known to it; given up at the end.
+
+        Raises:
+            ProjectFileError: A class that is in use was taken out of the schema.
+        """
         from store.database import Store
         from store.schemas import use_schema
 
         _ = self.file
         with Store(self.folder / "tilth.duckdb") as store:
-            use_schema(store, self.schema)
+            try:
+                use_schema(store, self.schema)
+            except SchemaError as error:
+                raise error_at(self.file_path, ("schema", "classes"), str(error)) from error
             yield store

@@ -1,13 +1,15 @@
 """`text-classification`: exactly one class for a text. A value is `{"label": class}`."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from store.errors import LabelError, SchemaError
 
 if TYPE_CHECKING:
     from store.label_schema import LabelSchema
+
+SHOWN = 8
 
 
 def check_schema(schema: "LabelSchema") -> None:
@@ -33,8 +35,13 @@ def check_value(schema: "LabelSchema", value: Mapping[str, Any]) -> None:
         raise LabelError(f'{value!r} is not an answer to text-classification, which is {{"label": class}}.')
     if label not in schema.classes and label not in schema.renamed:
         nearest = difflib.get_close_matches(label, schema.classes, 1)
-        hint = f'; did you mean "{nearest[0]}"?' if nearest else ""
-        raise LabelError(f'"{label}" is not a class of the schema{hint}')
+        hint = f'did you mean "{nearest[0]}"?' if nearest else f"there are: {_named(schema.classes)}."
+        raise LabelError(f'"{label}" is not a class of the schema; {hint}')
+
+
+def _named(classes: Sequence[str]) -> str:
+    more = f" and {len(classes) - SHOWN} more" if len(classes) > SHOWN else ""
+    return ", ".join(f'"{name}"' for name in classes[:SHOWN]) + more
 
 
 def rename_value(schema: "LabelSchema", value: Mapping[str, Any]) -> dict[str, Any]:

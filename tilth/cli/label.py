@@ -37,13 +37,15 @@ def down(context: typer.Context) -> None:
 
 def push(
     context: typer.Context,
-    n: Annotated[int | None, typer.Option("-n", help="Choose so many records of the pool now, and send them.")] = None,
+    n: Annotated[
+        int | None, typer.Option("-n", min=1, help="Choose so many records of the pool now, and send them.")
+    ] = None,
     strategy: Annotated[str, typer.Option(help="How they are chosen.")] = "auto",
     issues: Annotated[
         bool, typer.Option("--issues", help="Send the suspicious labels back to be looked at again.")
     ] = False,
     limit: Annotated[
-        int | None, typer.Option(help="With --issues: at most so many, the most suspicious first.")
+        int | None, typer.Option(min=1, help="With --issues: at most so many, the most suspicious first.")
     ] = None,
 ) -> None:
     """Send records to people.
@@ -69,7 +71,7 @@ def pull(context: typer.Context) -> None:
 
 def audit(
     context: typer.Context,
-    show: Annotated[int, typer.Option(help="How many suspicious labels to print.")] = 10,
+    show: Annotated[int, typer.Option(min=0, help="How many suspicious labels to print.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Find labels that are probably wrong.

@@ -46,8 +46,8 @@ def round_(
 
 def loop(
     context: typer.Context,
-    rounds: Annotated[int, typer.Option(help="How many rounds at most.")] = 10,
-    budget: Annotated[int | None, typer.Option(help="Stop when so many answers were asked for.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How many rounds at most.")] = 10,
+    budget: Annotated[int | None, typer.Option(min=1, help="Stop when so many answers were asked for.")] = None,
 ) -> None:
     """Run rounds until a stop.
 
@@ -62,9 +62,9 @@ def loop(
 def simulate(
     context: typer.Context,
     strategies: Annotated[str, typer.Option(help="Strategies to play, with commas between.")] = "auto",
-    rounds: Annotated[int, typer.Option(help="How many rounds.")] = 7,
-    size: Annotated[int, typer.Option(help="How many labels a round.")] = 100,
-    seeds: Annotated[int, typer.Option(help="How many seeds, from 0.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="How many rounds.")] = 7,
+    size: Annotated[int, typer.Option(min=1, help="How many labels a round.")] = 100,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
     file: Annotated[Path | None, typer.Option(help="A labelled CSV instead of the project's own labels.")] = None,
     text: Annotated[str, typer.Option(help="With --file: the column with the text.")] = "text",
     label: Annotated[str, typer.Option(help="With --file: the column with the label.")] = "label",

@@ -30,6 +30,7 @@ def write_report(project: Project, path: Path, *, notes: Sequence[str] = ()) -> 
         facts = gather_facts(store, project.schema)
     declared = project.file.project
     page = render(facts, project.schema, name=declared.name, description=declared.description, notes=notes)
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(page, encoding="utf-8")
     unfinished.replace(path)
