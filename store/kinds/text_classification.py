@@ -1,6 +1,7 @@
 """`text-classification`: exactly one class for a text. A value is `{"label": class}`."""
 
 import difflib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,16 @@ def check_schema(schema: "LabelSchema") -> None:
     if doubled:
         raise SchemaError(f'[schema] classes: "{doubled[0]}" stands there more than once.')
     for name in classes:
-        if not isinstance(name, str) or not name.strip() or name != name.strip() or not name.isprintable():
+        if not isinstance(name, str) or not name.strip() or name != name.strip() or _has_control(name):
             raise SchemaError(
-                f"[schema] classes: {name!r} is not a class name; use printable signs on one line, without "
-                f"spaces at its ends."
+                f"[schema] classes: {name!r} is not a class name; use one line without control characters, and "
+                "without spaces at its ends."
             )
+
+
+def _has_control(name: str) -> bool:
+    # They cannot stand in the XML of a labeling configuration.
+    return any(unicodedata.category(sign) == "Cc" for sign in name)
 
 
 def check_value(schema: "LabelSchema", value: Mapping[str, Any]) -> None:

@@ -12,7 +12,8 @@ from store.errors import LabelError, SchemaError
 from store.label_schema import LabelSchema, kind_module, kinds
 
 KIND = "text-classification"
-names = st.text(min_size=1, max_size=12).filter(lambda name: name == name.strip() and name.isprintable())
+signs = st.characters(exclude_categories=["Cc", "Cs"])
+names = st.text(signs, min_size=1, max_size=12).filter(lambda name: name == name.strip())
 class_lists = st.lists(names, min_size=2, max_size=8, unique=True)
 
 
