@@ -109,10 +109,8 @@ def push_chosen(
         with project.open_store() as store:
             require_pool(store)  # before Label Studio is started for it
     with people(project, say) as (store, where):
-        columns = assignments.GIVEN_COLUMNS.names
-        chosen = assignments.assignments(
-            store, studio=where.client.studio, project_id=where.id, states=("intended", "lost")
-        ).select(columns)
+        waiting = assignments.assignments(store, states=("intended", "lost"))
+        chosen = waiting.select(assignments.GIVEN_COLUMNS.names)
         if n is not None:
             chosen = draw_now(store, project.schema, project.folder, learning_settings(project), n, strategy)
         if issues:
