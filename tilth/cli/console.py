@@ -90,6 +90,7 @@ def _plain(what: str) -> Advance:
         nonlocal tenth
         if total and total > 0 and 10 * done // total > tenth:
             tenth = 10 * done // total
-            say(f"{what}: {done} of {total}")
+            # Not on stdout, where --json puts its document.
+            print(f"{what}: {done} of {total}", file=sys.stderr)
 
     return advance
