@@ -100,8 +100,9 @@ class FineTuned:
         """Write an ordinary Hugging Face folder with a model card, and `tilth.json` for `training.load`."""
         from training.model_card import write_card
         from training.model_folder import replacing, write_recipe
+        from training.quiet import quiet_transformers
 
-        with replacing(folder) as partial:
+        with replacing(folder) as partial, quiet_transformers():
             self.network.model.save_pretrained(partial)
             self.network.tokenizer.save_pretrained(partial)
             write_recipe(partial, self.classes, self.recipe)
