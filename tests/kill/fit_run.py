@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -51,6 +52,7 @@ def fit(project: Path, kill_at: int | None, moments: Path | None) -> None:
     import torch
 
     torch.set_num_threads(1)
+    tempfile.tempdir = str(project.parent)  # where what a killed fit leaves behind goes with the test's own folder
     training.encoder.TEXTS_PER_CHUNK = TEXTS_PER_CHUNK
     seen: list[str] = []
 
