@@ -300,8 +300,9 @@ def test_a_second_crawl_of_a_project_is_refused_while_one_runs(project: Path, si
 
 
 CRAWLING = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background inherits that it is ignored
 from crawlers.crawl import crawl
 from crawlers.kinds import read_source
 from store.database import Store
