@@ -45,7 +45,7 @@ class Schedule:
     batch: int = 16
     examples_seen: int = 3000
     epochs: tuple[int, int] = (4, 20)
-    patience: int = 4
+    patience: int = 8
     validation: float = 0.2
 
     def epochs_for(self, labels: int) -> int:
