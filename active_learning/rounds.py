@@ -21,7 +21,7 @@ from active_learning.draw import Drawn, draw_round
 from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model, metrics_json, score_pool
 from active_learning.pool import Pool
 from active_learning.settings import LearningSettings
-from active_learning.strategies import strategy, strategy_or_random
+from active_learning.strategies import NEED_A_MODEL, strategy, strategy_or_random
 from labeling.audit import TooFewClasses
 from labeling.pull import pull
 from labeling.push import push
@@ -148,8 +148,10 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
             project_id=bench.project.id,
         )
         moved = rounds.move_round(bench.store, current.round_id, "push", {"asked": counts})
+    blind = current.strategy in NEED_A_MODEL and choices.probabilities is None
+    by = "random, since there is no model yet" if blind else current.strategy
     bench.say(
-        f"Chosen: {counts['selected']} by {current.strategy}, {counts['control']} at random to train on, "
+        f"Chosen: {counts['selected']} by {by}, {counts['control']} at random to train on, "
         f"{counts['holdout']} at random to measure with."
     )
     return moved
