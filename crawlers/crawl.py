@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from crawlers.crawl_spec import CrawlSpec
 from crawlers.drain import drain
-from crawlers.frontier import Frontier, NoSpace
+from crawlers.frontier.file import Frontier, NoSpace
 from crawlers.outcome import CrawlResult, Outcome
 from crawlers.run import GRACE_SECONDS
 from crawlers.site_source import SiteSource
@@ -104,7 +104,7 @@ def crawl(
     if not sources:
         raise NoSources("There is no source to crawl; declare one as [[source]] in tilth.toml.")
     if any(source.render == "browser" for source in sources):
-        from crawlers.browser import find_browser
+        from crawlers.browser.executable import find_browser
 
         find_browser()
     project_folder.mkdir(parents=True, exist_ok=True)

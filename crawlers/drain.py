@@ -7,7 +7,7 @@ from itertools import groupby
 
 import pyarrow as pa
 
-from crawlers.frontier import Frontier, Waiting
+from crawlers.frontier.file import Frontier, Waiting
 from store.database import Store
 from store.pages import PAGES, add_pages
 from store.records import add_records

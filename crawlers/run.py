@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from crawlers.crawl_spec import CrawlSpec
-from crawlers.frontier import Frontier, NoSpace
+from crawlers.frontier.file import Frontier, NoSpace
 from crawlers.kinds import kind_module, read_source
 from crawlers.scrapy_settings import scrapy_settings
 

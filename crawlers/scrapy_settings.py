@@ -8,7 +8,7 @@ MIDDLEWARES: dict[str, int | None] = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "crawlers.bounds.StayInside": 90,
-    "crawlers.robots.RobotsAndDelay": 100,
+    "crawlers.manners.robots.RobotsAndDelay": 100,
     "crawlers.bounds.PageLimit": 110,
     "crawlers.archive.Archive": 860,
 }

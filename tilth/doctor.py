@@ -58,7 +58,7 @@ def fix(say: Say) -> int:
     Returns:
         The exit code: 0, or that of the first trouble. Each trouble is said, and the next thing is still tried.
     """
-    from crawlers.browser import install_browser
+    from crawlers.browser.executable import install_browser
     from labeling.studio_environment import install_studio
 
     code = 0
@@ -120,7 +120,7 @@ def _unmet() -> Iterator[str]:
 
 
 def _browser() -> Check:
-    from crawlers.browser import BrowserMissing, find_browser, starts
+    from crawlers.browser.executable import BrowserMissing, find_browser, starts
 
     try:
         found = find_browser()

@@ -7,6 +7,6 @@ __all__ = ["Source", "spider"]
 
 def spider() -> type:
     """The Scrapy spider that runs a site; imports Scrapy."""
-    from crawlers.site_spider import SiteSpider
+    from crawlers.spider import SiteSpider
 
     return SiteSpider

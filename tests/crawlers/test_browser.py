@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawlers import browser
-from crawlers.browser import BrowserMissing, find_browser, install_browser, launch_args
+from crawlers.browser.executable import BrowserMissing, find_browser, install_browser, launch_args
 
 STARTS = "#!/bin/sh\necho Chromium 1.0\n"
 BROKEN = "#!/bin/sh\nexit 127\n"

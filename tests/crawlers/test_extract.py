@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawlers.extract import extract
-from crawlers.html_text import html_text, why_not_html
+from crawlers.extraction.page import extract
+from crawlers.extraction.html_text import html_text, why_not_html
 from crawlers.kinds import read_source
 from crawlers.site_source import SiteSource
 

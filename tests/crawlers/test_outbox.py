@@ -8,8 +8,8 @@ import pytest
 
 from crawlers import drain as draining
 from crawlers.drain import Drained, drain
-from crawlers.extract import FoundRecord
-from crawlers.frontier import Frontier, FrontierUnreadable, NoSpace
+from crawlers.extraction.page import FoundRecord
+from crawlers.frontier.file import Frontier, FrontierUnreadable, NoSpace
 from store.database import Store
 from store.page_id import page_id
 from store.pages import pages

@@ -67,7 +67,7 @@ def test_fixing_tries_the_next_thing_after_a_trouble(monkeypatch: pytest.MonkeyP
 
 def test_importing_the_doctor_brings_nothing_heavy_along() -> None:
     code = (
-        "import sys, tilth.doctor, crawlers.browser, labeling.studio_environment; "
+        "import sys, tilth.doctor, crawlers.browser.executable, labeling.studio_environment; "
         "print(*sorted({'torch', 'scrapy', 'duckdb', 'pandas', 'label_studio_sdk', 'playwright'} & set(sys.modules)))"
     )
     answer = subprocess.run(

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from scrapy import Request
 
 from crawlers.bounds import outside
-from crawlers.browser import find_browser
-from crawlers.robots import RobotsAndDelay
+from crawlers.browser.executable import find_browser
+from crawlers.manners.robots import RobotsAndDelay
 from crawlers.site_source import SiteSource
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
     from playwright.async_api import Request as BrowserRequest
 
-    from crawlers.site_spider import SiteSpider
+    from crawlers.spider import SiteSpider
 
 DECORATION = frozenset({"image", "font", "media"})
 

@@ -16,9 +16,9 @@ from scrapy.http import Response, TextResponse
 from twisted.python.failure import Failure
 
 from crawlers.crawl_spec import CrawlSpec
-from crawlers.extract import Extraction, extract
-from crawlers.frontier import Frontier
-from crawlers.html_text import why_not_html
+from crawlers.extraction.page import Extraction, extract
+from crawlers.frontier.file import Frontier
+from crawlers.extraction.html_text import why_not_html
 from crawlers.page_error import PageLimitReached, describe
 from crawlers.scope import Scope, canonical_url
 from crawlers.site_source import SiteSource
@@ -66,7 +66,7 @@ class SiteSpider(Spider):
         """The Scrapy settings that this source needs beside those of every crawl."""
         if source.render != "browser":
             return {}
-        from crawlers.browser_page import browser_settings
+        from crawlers.browser.page import browser_settings
 
         return browser_settings()
 
@@ -131,7 +131,7 @@ class SiteSpider(Spider):
     def _request(self, url: str) -> Request:
         meta: dict[str, Any] = {"asked": url}
         if self.source.render == "browser":
-            from crawlers.browser_page import browser_meta
+            from crawlers.browser.page import browser_meta
 
             meta |= browser_meta(self, self.source, self.spec.timeout)
         return Request(url, callback=self.parse, errback=self.failed, meta=meta)

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 from parsel import Selector, SelectorList
 from w3lib.html import get_base_url
 
-from crawlers.html_text import html_text
+from crawlers.extraction.html_text import html_text
 from crawlers.scope import canonical_url
 from crawlers.site_source import SiteSource
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crawlers.extract import FoundRecord
+from crawlers.extraction.page import FoundRecord
 from store.errors import TilthError
 
 VERSION = 1

@@ -1,0 +1,1 @@
+"""The Chromium that draws pages: which one, how it is steered, when it is worth its cost."""

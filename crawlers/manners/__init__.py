@@ -1,0 +1,1 @@
+"""How a host is treated: robots.txt, pauses, and what it asks for when it is busy."""

@@ -1,0 +1,1 @@
+"""Proxies that requests leave through: rotation, health, credentials from the environment."""

@@ -1,0 +1,1 @@
+"""What a page, its headers and its host say about who may do what with it, as evidence."""
