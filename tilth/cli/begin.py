@@ -1,5 +1,6 @@
 """The verbs around a project: init, doctor, status, demo."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,23 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 def init(
     folder: Annotated[Path, typer.Argument(help="Where the project shall be.")],
     contact: Annotated[
-        str, typer.Option(help="An address that site owners can write to; it stands in the crawler's user agent.")
-    ] = "",
+        str | None,
+        typer.Option(help="An address that site owners can write to; it stands in the crawler's user agent."),
+    ] = None,
 ) -> None:
-    """Make a folder with a commented project file."""
+    """Make a folder with a commented project file.
+
+    Asks for a contact where a person is there to answer: sites are crawled only under one.
+    """
     from tilth.first_steps import make_project
 
-    path = make_project(folder, contact=contact)
+    if contact is None and sys.stdin.isatty():
+        contact = typer.prompt(
+            "An address that the owners of crawled sites can write to, such as you@example.org (empty: add it later)",
+            default="",
+            show_default=False,
+        )
+    path = make_project(folder, contact=contact or "")
     say(f"Made {path}. Say there what you gather and what you ask, then: tilth --project {folder} crawl")
 
 
