@@ -50,7 +50,7 @@ def test_the_shortest_declaration_has_a_name_and_a_start() -> None:
         ({"start": "http://a.example/"}, ("start",), ["should be a list"]),
         ({"max_pages": "many"}, ("max_pages",), ["'many'", "valid integer"]),
         ({"max_pages": 0}, ("max_pages",), ["greater than or equal to 1"]),
-        ({"render": "htp"}, ("render",), ["'http' or 'browser'"]),
+        ({"render": "htp"}, ("render",), ["'http', 'browser' or 'auto'"]),
         ({"itm": "p"}, ("itm",), ['"itm"', 'did you mean "item"?']),
         ({"kind": "sitte"}, ("kind",), ['"sitte"', 'did you mean "site"?']),
         ({"name": "a name/with:slash"}, ("name",), ["not usable"]),

@@ -1,0 +1,88 @@
+"""What every source's declaration has: a name, a kind, and errors that name the place of what is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from store.errors import RequestError
+
+Strings = Annotated[tuple[str, ...], Field(strict=False)]
+"""A list of strings, which TOML and JSON give, kept as a tuple."""
+
+Place = tuple[str | int, ...]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class SourceError(RequestError):
+    """A source is declared wrongly.
+
+    Attributes:
+        field: The path of what is wrong, such as `("source", 0, "item")`, from which the project file's line is found.
+    """
+
+    def __init__(self, field: Place, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Declaration(BaseModel):
+    """A source, as the project file declares it; each kind of source adds its own keys.
+
+    A validator of a kind raises `SourceError` with the path of the key, relative to the declaration.
+
+    Attributes:
+        name: Names the source in the store; records of one name are one collection.
+        kind: Which module of `crawlers.kinds` reads it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str
+    kind: str
+
+    @classmethod
+    def declare(cls, declared: Mapping[str, Any]) -> Self:
+        """A source from parsed TOML or JSON.
+
+        Raises:
+            SourceError: With the path of the key, relative to the declaration, and what is wrong with it.
+        """
+        try:
+            return cls.model_validate(dict(declared))
+        except ValidationError as error:
+            raise _first_trouble(cls, error) from error
+
+    def declared(self) -> dict[str, Any]:
+        """What was declared, without what stands there by default: read back by `declare`."""
+        return {"kind": self.kind} | self.model_dump(mode="json", exclude_defaults=True)
+
+    @field_validator("name")
+    @classmethod
+    def _usable_name(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise SourceError(
+                ("name",),
+                f'name "{name}" is not usable; use up to 64 letters, digits, ".", "_" and "-", without spaces.',
+            )
+        return name
+
+
+def _first_trouble(model: type[BaseModel], error: ValidationError) -> SourceError:
+    trouble = error.errors(include_url=False)[0]
+    field = tuple(trouble["loc"])
+    key = ".".join(str(part) for part in field)
+    if trouble["type"] == "extra_forbidden":
+        if len(field) > 1:
+            return SourceError(field, f'"{key}" is not a key that is known here.')
+        nearest = difflib.get_close_matches(str(field[0]), list(model.model_fields), 1)
+        hint = f'did you mean "{nearest[0]}"?' if nearest else f"known keys: {', '.join(model.model_fields)}."
+        return SourceError(field, f'"{key}" is not a key of this kind of source; {hint}')
+    if trouble["type"] == "missing":
+        return SourceError(field[:-1], f'"{key}" is missing.')
+    reason = (trouble["msg"][0].lower() + trouble["msg"][1:]).replace("valid tuple", "list")
+    return SourceError(field, f"{key} = {trouble['input']!r}: {reason}.")

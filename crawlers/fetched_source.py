@@ -1,0 +1,222 @@
+"""What every source that is fetched from servers can declare, whichever kind it is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from crawlers.declaration import Declaration, SourceError, Strings
+from crawlers.extraction.selectors import check_field, check_items, of_whole_page
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|w)")
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+class FetchedSource(Declaration):
+    """A source whose pages are fetched.
+
+    A kind whose fields are no selectors of HTML overrides `check_item` and `check_field`.
+
+    Attributes:
+        start: The URLs that the crawl begins with; it stays on their hosts (with their ports).
+        follow: CSS (or `xpath:…`) of the elements whose links are followed, on them or inside them; none: only what
+            the start pages give.
+        allow: Regexes, searched in the URL: one must match a URL that is followed. A pattern that begins with `http`
+            names the host itself, and so may lead to another one.
+        deny: Regexes, searched in the URL: none may match.
+        hosts: Further hosts, as `host` or `host:port`, that belong to the source though no start URL names them; they
+            may have addresses that are not global.
+        render: `http` takes the page as sent, `browser` as a real Chromium draws it, `auto` learns which of the two a
+            kind of page needs.
+        wait_for: CSS of what the browser waits for before the page is taken.
+        item: CSS, `xpath:…` or `json-ld:…` of what is one record each; none: the main text of the page is the record.
+        key: A field selector for the item's own id.
+        fields: Field selectors by name, relative to the item: `text` is the record's text, `image` names images that
+            become records, the others are its metadata. A CSS selector without `::text` or `::attr(…)` gives the
+            element's whole text.
+        images: Whether a page's content images become records; or CSS of the elements that hold or are the wanted ones.
+        extract: Whether records are read; without it pages are kept and links followed, and `warc` reads them later.
+        max_pages: At most this many pages are fetched.
+        max_depth: How many links away from a start page it goes.
+        max_per_pattern: At most this many pages whose URLs differ in numbers, dates and ids alone.
+        max_query_variants: At most this many query strings of one path.
+        recrawl_after: A page that was fetched so long ago is asked for again, as "12h" or "7d"; none: never.
+        proxy: Whether it is fetched through the project's proxies, where there are any.
+        proxy_country: Only through proxies of this country, two letters.
+    """
+
+    start: Strings
+    follow: str | None = None
+    allow: Strings = ()
+    deny: Strings = ()
+    hosts: Strings = ()
+    render: Literal["http", "browser", "auto"] = "http"
+    wait_for: str | None = None
+    item: str | None = None
+    key: str | None = None
+    fields: dict[str, str] = {}
+    images: bool | str = False
+    extract: bool = True
+    max_pages: int = Field(default=10_000, ge=1)
+    max_depth: int = Field(default=50, ge=0)
+    max_per_pattern: int = Field(default=10_000, ge=1)
+    max_query_variants: int = Field(default=1_000, ge=1)
+    recrawl_after: str | None = None
+    proxy: bool = True
+    proxy_country: str | None = None
+
+    @property
+    def recrawl_seconds(self) -> float | None:
+        """`recrawl_after` in seconds."""
+        return None if self.recrawl_after is None else duration_seconds(self.recrawl_after)
+
+    @classmethod
+    def check_item(cls, selector: str) -> None:
+        """Raise `SourceError` unless `item` can be this."""
+        check_items(selector, "item", ("item",), json_ld=True)
+
+    @classmethod
+    def check_field(cls, selector: str, what: str, place: tuple[str | int, ...]) -> None:
+        """Raise `SourceError` unless `key` or a field can be this; `what` names it for a person."""
+        check_field(selector, what, place)
+
+    @field_validator("start")
+    @classmethod
+    def _start_urls(cls, start: tuple[str, ...]) -> tuple[str, ...]:
+        if not start:
+            raise SourceError(("start",), "start is empty; give at least one URL.")
+        for position, url in enumerate(start):
+            why = _why_no_url(url)
+            if why:
+                raise SourceError(("start", position), f'start URL "{url}" {why}; write it as "https://host/path".')
+        return start
+
+    @field_validator("hosts")
+    @classmethod
+    def _host_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for position, host in enumerate(hosts):
+            if "/" in host or "@" in host or _why_no_url(f"http://{host}"):
+                raise SourceError(
+                    ("hosts", position), f'host "{host}" is no host; write it as "example.org" or "127.0.0.1:8080".'
+                )
+        return tuple(host.lower() for host in hosts)
+
+    @field_validator("allow", "deny")
+    @classmethod
+    def _regexes(cls, patterns: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        for position, pattern in enumerate(patterns):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise SourceError(
+                    (info.field_name, position),
+                    f'{info.field_name} pattern "{pattern}" is not a valid regex ({error}).',
+                ) from error
+        return patterns
+
+    @field_validator("follow", "wait_for")
+    @classmethod
+    def _element_selector(cls, selector: str | None, info: Any) -> str | None:
+        if selector is not None:
+            check_items(selector, info.field_name, (info.field_name,), xpath=info.field_name == "follow")
+        return selector
+
+    @field_validator("item")
+    @classmethod
+    def _item_selector(cls, selector: str | None) -> str | None:
+        if selector is not None:
+            cls.check_item(selector)
+        return selector
+
+    @field_validator("key")
+    @classmethod
+    def _key_selector(cls, selector: str | None) -> str | None:
+        if selector is not None:
+            cls.check_field(selector, "key", ("key",))
+        return selector
+
+    @field_validator("fields")
+    @classmethod
+    def _field_selectors(cls, fields: dict[str, str]) -> dict[str, str]:
+        for name, selector in fields.items():
+            cls.check_field(selector, f"fields.{name}", ("fields", name))
+        return fields
+
+    @field_validator("images")
+    @classmethod
+    def _images_selector(cls, images: bool | str) -> bool | str:
+        if isinstance(images, str):
+            check_items(images, "images", ("images",))
+        return images
+
+    @field_validator("recrawl_after")
+    @classmethod
+    def _duration(cls, duration: str | None) -> str | None:
+        if duration is not None:
+            duration_seconds(duration, ("recrawl_after",))
+        return duration
+
+    @field_validator("proxy_country")
+    @classmethod
+    def _country(cls, country: str | None) -> str | None:
+        if country is not None and not re.fullmatch(r"[A-Za-z]{2}", country):
+            raise SourceError(
+                ("proxy_country",), f'proxy_country "{country}" is no country; write its two letters, such as "de".'
+            )
+        return country.lower() if country else country
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.item is not None and not {"text", "image"} & self.fields.keys():
+            raise SourceError(("fields",), 'an item needs a field "text"; add it under [source.fields].')
+        if self.item is None and not all(map(of_whole_page, self.fields.values())):
+            raise SourceError(
+                ("fields",), 'fields are looked for inside an item; say which element is one with item = "…".'
+            )
+        if self.item is None and self.key is not None:
+            raise SourceError(("key",), 'key is looked for inside an item; say which element is one with item = "…".')
+        if self.item is not None and self.item.startswith("json-ld:"):
+            self._fits_json_ld_items()
+        if self.wait_for is not None and self.render == "http":
+            raise SourceError(("wait_for",), 'wait_for needs a browser; add render = "browser" or take it out.')
+        return self
+
+    def _fits_json_ld_items(self) -> None:
+        asked = {("fields", name): selector for name, selector in self.fields.items()}
+        for place, selector in (asked | ({("key",): self.key} if self.key else {})).items():
+            if not selector.startswith(("json-ld:", "og:", "meta:")):
+                raise SourceError(
+                    place,
+                    f'{".".join(place)} selector "{selector}" looks for an element, but the items are JSON-LD objects; '
+                    'write "json-ld:…".',
+                )
+
+
+def duration_seconds(duration: str, place: tuple[str | int, ...] = ()) -> float:
+    """Seconds of a duration such as "0s", "90m", "12h", "7d", "2w".
+
+    Raises:
+        SourceError: It is none; at `place`.
+    """
+    match = DURATION.fullmatch(duration.strip())
+    if match is None:
+        raise SourceError(
+            place, f'"{duration}" is no duration; write a number and one of s, m, h, d or w, such as "12h" or "7d".'
+        )
+    return float(match[1]) * UNIT_SECONDS[match[2]]
+
+
+def _why_no_url(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return f"is not a URL ({error})"
+    if parts.scheme not in ("http", "https"):
+        return "is not an http or https URL"
+    if not parts.hostname or port == 0 or any(space in url for space in " \t\n"):
+        return "is not a URL"
+    return None
