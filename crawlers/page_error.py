@@ -21,8 +21,16 @@ class OutOfScope(IgnoreRequest):
     """A redirect leads to where the source does not go."""
 
 
+class UnsafeAddress(IgnoreRequest):
+    """The host is at an address that is not global, and the source does not name it."""
+
+
 class PageLimitReached(IgnoreRequest):
     """The source has fetched as many pages as it may."""
+
+
+class BrowserLost(Exception):
+    """The browser died or hung while it drew the page; another one may draw it."""
 
 
 def describe(error: BaseException, *, url: str, timeout: float, max_bytes: int) -> str:
@@ -32,6 +40,8 @@ def describe(error: BaseException, *, url: str, timeout: float, max_bytes: int) 
         return f"robots: robots.txt disallows {url}"
     if isinstance(error, OutOfScope):
         return f"redirect: it leads to {url}, and {said}"
+    if isinstance(error, UnsafeAddress):
+        return f"unsafe: {said}"
     if isinstance(error, DownloadTimeoutError):
         return f"timeout: no whole answer within {timeout:g} s"
     if isinstance(error, DownloadConnectionRefusedError):
@@ -44,6 +54,8 @@ def describe(error: BaseException, *, url: str, timeout: float, max_bytes: int) 
         return f"too-large: the body is over {max_bytes:,} bytes"
     if isinstance(error, IgnoreRequest):
         return _of_scrapy(said, max_bytes)
+    if isinstance(error, BrowserLost):
+        return f"browser: {said}"
     if isinstance(error, DownloadFailedError | OSError):
         return f"connection: {_short(said) or type(error).__name__}"
     if type(error).__module__.startswith("playwright"):
