@@ -8,17 +8,16 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from crawlers.declaration import Declaration, SourceError, Strings
-from crawlers.extraction.selectors import check_field, check_items, of_whole_page
+from crawlers.declaration import Place, SourceError, Strings
+from crawlers.extraction.selectors import check_items
+from crawlers.page_records import PageRecords
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|w)")
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
-class FetchedSource(Declaration):
+class FetchedSource(PageRecords):
     """A source whose pages are fetched.
-
-    A kind whose fields are no selectors of HTML overrides `check_item` and `check_field`.
 
     Attributes:
         start: The URLs that the crawl begins with; it stays on their hosts (with their ports).
@@ -32,12 +31,8 @@ class FetchedSource(Declaration):
         render: `http` takes the page as sent, `browser` as a real Chromium draws it, `auto` learns which of the two a
             kind of page needs.
         wait_for: CSS of what the browser waits for before the page is taken.
-        item: CSS, `xpath:…` or `json-ld:…` of what is one record each; none: the main text of the page is the record.
-        key: A field selector for the item's own id.
-        fields: Field selectors by name, relative to the item: `text` is the record's text, `image` names images that
-            become records, the others are its metadata. A CSS selector without `::text` or `::attr(…)` gives the
-            element's whole text.
         images: Whether a page's content images become records; or CSS of the elements that hold or are the wanted ones.
+        min_image_side: An image whose width or height is under so many pixels is decoration, and no record.
         extract: Whether records are read; without it pages are kept and links followed, and `warc` reads them later.
         max_pages: At most this many pages are fetched.
         max_depth: How many links away from a start page it goes.
@@ -55,10 +50,8 @@ class FetchedSource(Declaration):
     hosts: Strings = ()
     render: Literal["http", "browser", "auto"] = "http"
     wait_for: str | None = None
-    item: str | None = None
-    key: str | None = None
-    fields: dict[str, str] = {}
     images: bool | str = False
+    min_image_side: int = Field(default=32, ge=1)
     extract: bool = True
     max_pages: int = Field(default=10_000, ge=1)
     max_depth: int = Field(default=50, ge=0)
@@ -72,16 +65,6 @@ class FetchedSource(Declaration):
     def recrawl_seconds(self) -> float | None:
         """`recrawl_after` in seconds."""
         return None if self.recrawl_after is None else duration_seconds(self.recrawl_after)
-
-    @classmethod
-    def check_item(cls, selector: str) -> None:
-        """Raise `SourceError` unless `item` can be this."""
-        check_items(selector, "item", ("item",), json_ld=True)
-
-    @classmethod
-    def check_field(cls, selector: str, what: str, place: tuple[str | int, ...]) -> None:
-        """Raise `SourceError` unless `key` or a field can be this; `what` names it for a person."""
-        check_field(selector, what, place)
 
     @field_validator("start")
     @classmethod
@@ -124,27 +107,6 @@ class FetchedSource(Declaration):
             check_items(selector, info.field_name, (info.field_name,), xpath=info.field_name == "follow")
         return selector
 
-    @field_validator("item")
-    @classmethod
-    def _item_selector(cls, selector: str | None) -> str | None:
-        if selector is not None:
-            cls.check_item(selector)
-        return selector
-
-    @field_validator("key")
-    @classmethod
-    def _key_selector(cls, selector: str | None) -> str | None:
-        if selector is not None:
-            cls.check_field(selector, "key", ("key",))
-        return selector
-
-    @field_validator("fields")
-    @classmethod
-    def _field_selectors(cls, fields: dict[str, str]) -> dict[str, str]:
-        for name, selector in fields.items():
-            cls.check_field(selector, f"fields.{name}", ("fields", name))
-        return fields
-
     @field_validator("images")
     @classmethod
     def _images_selector(cls, images: bool | str) -> bool | str:
@@ -169,33 +131,13 @@ class FetchedSource(Declaration):
         return country.lower() if country else country
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.item is not None and not {"text", "image"} & self.fields.keys():
-            raise SourceError(("fields",), 'an item needs a field "text"; add it under [source.fields].')
-        if self.item is None and not all(map(of_whole_page, self.fields.values())):
-            raise SourceError(
-                ("fields",), 'fields are looked for inside an item; say which element is one with item = "…".'
-            )
-        if self.item is None and self.key is not None:
-            raise SourceError(("key",), 'key is looked for inside an item; say which element is one with item = "…".')
-        if self.item is not None and self.item.startswith("json-ld:"):
-            self._fits_json_ld_items()
+    def _has_its_browser(self) -> Self:
         if self.wait_for is not None and self.render == "http":
             raise SourceError(("wait_for",), 'wait_for needs a browser; add render = "browser" or take it out.')
         return self
 
-    def _fits_json_ld_items(self) -> None:
-        asked = {("fields", name): selector for name, selector in self.fields.items()}
-        for place, selector in (asked | ({("key",): self.key} if self.key else {})).items():
-            if not selector.startswith(("json-ld:", "og:", "meta:")):
-                raise SourceError(
-                    place,
-                    f'{".".join(place)} selector "{selector}" looks for an element, but the items are JSON-LD objects; '
-                    'write "json-ld:…".',
-                )
 
-
-def duration_seconds(duration: str, place: tuple[str | int, ...] = ()) -> float:
+def duration_seconds(duration: str, place: Place = ()) -> float:
     """Seconds of a duration such as "0s", "90m", "12h", "7d", "2w".
 
     Raises:
