@@ -1,0 +1,53 @@
+"""Path patterns as robots.txt writes them: a prefix, in which `*` is anything and a `$` at the end is the end.
+
+RFC 9309, section 2.2.2 and 2.2.3; TDMRep takes the same notation for its file, and AIPREF for its lines in robots.txt.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def path_of(url: str) -> str:
+    """The path and query of a URL, spelt as patterns are compared: `/` where there is none."""
+    parts = urlsplit(url)
+    return same_spelling((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+
+
+def same_spelling(path: str) -> str:
+    """Percent-encoded letters, digits, `-._~` as themselves, other octets percent-encoded with large hex digits."""
+
+    def plain(found: re.Match[str]) -> str:
+        sign = chr(int(found[1], 16))
+        return sign if sign in _UNRESERVED else f"%{found[1].upper()}"
+
+    ascii_only = "".join(c if c.isascii() else "".join(f"%{b:02X}" for b in c.encode()) for c in path)
+    return _ESCAPED.sub(plain, ascii_only)
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether a pattern matches a path (of `path_of`); the time grows with their lengths only, whatever the pattern."""
+    pattern = same_spelling(pattern)
+    to_the_end = pattern.endswith("$")
+    first, *rest = (pattern[:-1] if to_the_end else pattern).split("*")
+    if not path.startswith(first):
+        return False
+    at = len(first)
+    if not rest:
+        return not to_the_end or at == len(path)
+    for part in rest[:-1]:
+        found = path.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    last = rest[-1]
+    if to_the_end:
+        return len(path) - len(last) >= at and path.endswith(last)
+    return path.find(last, at) >= 0
+
+
+def weight(pattern: str) -> int:
+    """How specific a pattern is: its octets, as RFC 9309 counts them."""
+    return len(same_spelling(pattern))

@@ -1,0 +1,87 @@
+"""The evidence of a page as it is kept: whole, in a stable order, with its hash."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawlers.rights.aipref import DRAFTS
+from crawlers.rights.evidence import as_json, evidence_hash, page_rights, rights_of
+from crawlers.rights.markup import markup_rights
+from crawlers.rights.robots_txt import RobotsEvidence
+from crawlers.rights.tdmrep import TdmFile
+from crawlers.rights.words import item
+
+URL = "https://forum.example/t/1"
+RESERVED = TdmFile.parse(b'[{"location": "/", "tdm-reservation": 1}]')
+
+
+def kinds(evidence: dict) -> set[tuple[str, str]]:
+    return {(one["kind"], one["value"]) for one in evidence["items"]}
+
+
+def test_every_source_of_evidence_is_in_it():
+    robots = RobotsEvidence("User-agent: GPTBot\nDisallow: /\n\nUser-agent: *\nContent-Usage: train-ai=n\n")
+    evidence = page_rights(
+        URL,
+        robots="allowed",
+        host=[*robots.for_url(URL), *RESERVED.for_url(URL)],
+        headers=[("X-Robots-Tag", "noai")],
+        markup=markup_rights('<html><head><link rel="license" href="/terms"></head></html>', URL),
+    )
+    assert kinds(evidence) == {
+        ("robots", "allowed"),
+        ("ai-agent-disallowed", "GPTBot"),
+        ("aipref", "train-ai=n"),
+        ("tdm-reservation", "1"),
+        ("noai", "noai"),
+        ("licence", "https://forum.example/terms"),
+    }
+    assert evidence["drafts"] == {"aipref": DRAFTS}
+
+
+def test_a_header_supersedes_the_file_and_the_page_supersedes_both():
+    evidence = page_rights(URL, robots=None, host=RESERVED.for_url(URL), headers=[("tdm-reservation", "0")])
+    assert kinds(evidence) == {("tdm-reservation", "0"), ("tdm-superseded", "1")}
+    markup = markup_rights('<html><head><meta name="tdm-reservation" content="1"></head></html>', URL)
+    evidence = page_rights(URL, robots=None, headers=[("tdm-reservation", "0")], markup=markup)
+    assert kinds(evidence) == {("tdm-reservation", "1"), ("tdm-superseded", "0")}
+
+
+def test_a_reservation_that_is_neither_0_nor_1_supersedes_nothing():
+    evidence = page_rights(URL, robots=None, host=RESERVED.for_url(URL), headers=[("tdm-reservation", "maybe")])
+    assert kinds(evidence) == {("tdm-reservation", "1"), ("tdm-unreadable", "maybe")}
+
+
+def test_two_headers_that_disagree_are_both_in_force():
+    evidence = page_rights(URL, robots=None, headers=[("tdm-reservation", "0"), ("tdm-reservation", "1")])
+    assert kinds(evidence) == {("tdm-reservation", "0"), ("tdm-reservation", "1")}
+
+
+def test_a_page_without_evidence_says_so_in_few_bytes():
+    assert len(rights_of({}, URL, [], {})) < 120
+
+
+def test_what_the_request_gathered_is_in_the_row():
+    told = json.loads(rights_of({"robots": "none", "rights": {"items": RESERVED.for_url(URL)}}, URL, [], None))
+    assert kinds(told) == {("robots", "none"), ("tdm-reservation", "1")}
+
+
+ITEMS = st.lists(
+    st.builds(
+        item,
+        st.sampled_from(["noai", "licence", "aipref", "tdm-reservation"]),
+        st.sampled_from(["0", "1", "train-ai=n"]),
+        st.sampled_from(["header", "meta", "robots.txt"]),
+    ),
+    max_size=8,
+)
+
+
+@given(ITEMS, st.randoms())
+def test_the_same_evidence_in_another_order_has_the_same_bytes_and_hash(items, random):
+    shuffled = list(items)
+    random.shuffle(shuffled)
+    one, other = page_rights(URL, robots=None, host=items), page_rights(URL, robots=None, host=shuffled)
+    assert as_json(one) == as_json(other)
+    assert one["evidence_hash"] == evidence_hash(one) == other["evidence_hash"]

@@ -1,0 +1,36 @@
+"""What robots.txt says about the agents of AI."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawlers.rights.robots_txt import RobotsEvidence
+
+
+def agents(text: str, path: str = "/t/1") -> dict[str, str]:
+    found = RobotsEvidence(text).for_url(f"https://forum.example{path}")
+    return {one["value"]: one["kind"].removeprefix("ai-agent-") for one in found if one["kind"].startswith("ai-agent")}
+
+
+def test_only_agents_that_the_file_names_are_evidence():
+    text = "User-agent: GPTBot\nDisallow: /\n\nUser-agent: *\nDisallow: /private/\n"
+    assert agents(text) == {"GPTBot": "disallowed"}
+
+
+def test_an_agent_may_be_kept_from_some_paths_only():
+    text = "User-agent: gptbot\nUser-agent: CCBot\nDisallow: /private/\n"
+    assert agents(text, "/t/1") == {"GPTBot": "allowed", "CCBot": "allowed"}
+    assert agents(text, "/private/1") == {"GPTBot": "disallowed", "CCBot": "disallowed"}
+
+
+def test_several_agents_over_one_rule_are_all_named():
+    text = "User-agent: GPTBot\n# and\nUser-agent: ClaudeBot\nUser-agent: Googlebot\nDisallow: /\n"
+    assert agents(text) == {"GPTBot": "disallowed", "ClaudeBot": "disallowed"}
+
+
+def test_an_html_page_in_its_place_says_nothing():
+    assert agents("<html><body>User-agent GPTBot is not welcome</body></html>") == {}
+
+
+@given(st.text(max_size=300))
+def test_whatever_the_file_says_nothing_is_raised(text):
+    RobotsEvidence(f"User-agent: *\n{text}").for_url("https://forum.example/x?y=%zz")
