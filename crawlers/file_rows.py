@@ -28,6 +28,8 @@ LARGEST_CELL = 2**20
 """Bytes; what is longer is a document to be split, not a text that a person labels."""
 LARGEST_LINE = 16 * LARGEST_CELL
 SAMPLE = 2**16
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+"""The extensions that are read here."""
 ROWS_A_BATCH = 1_000
 
 

@@ -1,0 +1,103 @@
+"""`feed`: the entries of an RSS, Atom or JSON feed, or the pages that they link to."""
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from crawlers.declaration import SourceError
+from crawlers.fetched_source import FetchedSource, duration_seconds
+from crawlers.page import Extraction, FetchedPage, FoundRecord, Link
+
+__all__ = ["Source", "read", "start"]
+
+ROLE = "feed"
+FEEDS_FIRST = 10_000
+SHORTEST_WAIT = 300.0
+"""Seconds: no feed is asked more often."""
+
+
+class Source(FetchedSource):
+    """Feeds, as the project file declares them.
+
+    Each entry is a record: its content, else its summary, else its title is the text; title, author, dates and
+    categories are metadata; its guid or id is the key. With `full_text` the pages that the entries link to are read
+    instead, as a `site`'s are.
+
+    Attributes:
+        full_text: Whether to fetch the pages of the entries.
+        older: Whether to go on to the older entries where the feed says where they are.
+        every: How long `tilth crawl --watch` waits between two looks at it; the feed may ask for longer.
+    """
+
+    kind: Literal["feed"] = "feed"
+    full_text: bool = False
+    older: bool = False
+    every: str = "30m"
+    max_depth: int = Field(default=1_000, ge=0)  # pages of older entries lie one behind the other
+
+    @property
+    def every_seconds(self) -> float:
+        """`every` in seconds."""
+        return duration_seconds(self.every)
+
+    @field_validator("every")
+    @classmethod
+    def _interval(cls, every: str) -> str:
+        if duration_seconds(every, ("every",)) < SHORTEST_WAIT:
+            raise SourceError(("every",), f'every = "{every}" is less than 5 minutes; give the feed more time.')
+        return every
+
+    @model_validator(mode="after")
+    def _fits_pages(self) -> Self:
+        for key in ("item", "follow", "fields", "images"):
+            if getattr(self, key) and not self.full_text:
+                raise SourceError(
+                    (key,), f"{key} is about the pages of the entries; add full_text = true, or take it out."
+                )
+        return self
+
+
+def start(source: Source) -> list[Link]:
+    """The feeds."""
+    from crawlers.scope import canonical_url
+
+    canonical = dict.fromkeys(url for url in map(canonical_url, source.start) if url)
+    return [Link(url, ROLE, FEEDS_FIRST) for url in canonical]
+
+
+def read(source: Source, page: FetchedPage) -> Extraction:
+    """The entries of a feed; or the records of a page that an entry links to."""
+    if page.role != ROLE:
+        from crawlers.kinds import site
+
+        return site.read(source, page)
+    return _read_feed(source, page)
+
+
+def _read_feed(source: Source, page: FetchedPage) -> Extraction:
+    from crawlers.reading.feed_entries import read_feed
+    from crawlers.reading.said import said_hash
+    from crawlers.scope import canonical_url
+
+    feed = read_feed(page.body, page.final_url, page.content_type)
+    links: dict[str, Link] = {}
+    records = []
+    for position, entry in enumerate(feed.entries):
+        url = canonical_url(entry.link) if entry.link else None
+        if source.full_text:
+            if url is not None:
+                links.setdefault(url, Link(url, "page", about={"entry": dict(entry.metadata)}))
+        elif entry.text:
+            of_feed = {"feed": feed.title} if feed.title else {}
+            records.append(FoundRecord(position, entry.key, entry.text, {**entry.metadata, **of_feed}, url=url))
+    older = canonical_url(feed.older) if source.older and feed.older else None
+    if older is not None and older != page.url:
+        links.setdefault(older, Link(older, ROLE, FEEDS_FIRST))
+    return Extraction(
+        records=tuple(records),
+        links=tuple(links.values()),
+        items=len(feed.entries),
+        empty=0 if source.full_text else len(feed.entries) - len(records),
+        text_hash=said_hash(records),
+        error=f"feed: {feed.trouble}" if feed.trouble else None,
+    )

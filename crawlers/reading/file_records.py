@@ -1,0 +1,177 @@
+"""The records of files: rows of tables, whole texts, images."""
+
+import glob
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crawlers.file_rows import LARGEST_CELL, TABLES, file_rows
+from crawlers.import_error import BadRow, CellTooLarge, EmptyFile, ImportRefused, NotUtf8, UnreadableFile
+from crawlers.page import FoundRecord
+from crawlers.reading.image_files import SUFFIXES as IMAGES
+from crawlers.reading.image_files import NoImage, keep, look_at
+from crawlers.reading.json_pages import NotJson, find, read_json, what_it_is
+from crawlers.reading.row_records import row_record
+from crawlers.reading.values import as_key, clean
+
+if TYPE_CHECKING:
+    from crawlers.kinds.files import Source
+
+TEXTS = (".txt", ".md", ".markdown")
+LARGEST_JSON = 256 * 2**20
+"""Bytes: a `.json` file is read whole; what is larger is better written as JSON Lines."""
+SAID = 5
+
+
+class NoFiles(ImportRefused):
+    """A path names no file."""
+
+
+class FilesRefused(ImportRefused):
+    """Some of the files could not be read."""
+
+
+def file_records(source: "Source", project_folder: Path) -> Iterator[FoundRecord | None]:
+    """The records of a source's files; None where a row has no text. A file that is refused stops no other.
+
+    Raises:
+        NoFiles: A path names no file.
+        FilesRefused: At the end, when files were refused.
+    """
+    refused: list[ImportRefused] = []
+    position = 0
+    paths = list(files_of(source.paths, project_folder))
+    for path in paths:
+        try:
+            for record in _of_file(source, path, project_folder, position):
+                position += 1
+                yield record
+        except ImportRefused as error:
+            refused.append(error)
+    if refused:
+        said = " ".join(str(error) for error in refused[:SAID])
+        more = f" (and {len(refused) - SAID} more)" if len(refused) > SAID else ""
+        raise FilesRefused(f"{len(refused)} of {len(paths)} files were not read: {said}{more}")
+
+
+def files_of(patterns: tuple[str, ...], project_folder: Path) -> Iterator[Path]:
+    """The files that paths, folders and patterns name, each once; a folder's own are those with a known extension.
+
+    Raises:
+        NoFiles: One names none.
+    """
+    seen: set[Path] = set()
+    for pattern in patterns:
+        whole = Path(pattern).expanduser()
+        found = [project_folder / whole] if (project_folder / whole).exists() else _matching(pattern, project_folder)
+        files = sorted(file for path in found for file in _files_in(path))
+        if not files:
+            raise NoFiles(
+                f'"{pattern}" names no file in {project_folder}; write a path or pattern such as "texts/*.txt".'
+            )
+        for file in files:
+            if file not in seen:
+                seen.add(file)
+                yield file
+
+
+def _matching(pattern: str, folder: Path) -> list[Path]:
+    return [folder / found for found in glob.glob(str(Path(pattern).expanduser()), root_dir=folder, recursive=True)]  # noqa: PTH207 - absolute patterns too
+
+
+def _files_in(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        known = {*TABLES, *TEXTS, *IMAGES, ".json"}
+        yield from (file for file in path.rglob("*") if file.suffix.lower() in known and file.is_file())
+    elif path.is_file():
+        yield path
+
+
+def _of_file(source: "Source", path: Path, folder: Path, position: int) -> Iterator[FoundRecord | None]:
+    named = _named(path, folder)
+    suffix = path.suffix.lower()
+    try:
+        if suffix in TEXTS:
+            yield _text_file(path, named, position)
+        elif suffix in IMAGES:
+            yield _image_file(path, named, position, folder)
+        else:
+            for row in _json_rows(source, path) if suffix == ".json" else _table_rows(source, path):
+                record = row_record(
+                    position, row, text=source.text, key=source.key, url=source.url, more={"file": named}
+                )
+                position += 1
+                yield record
+    except OSError as error:
+        raise UnreadableFile(f"{named}: the file cannot be read ({error.strerror or error}).") from error
+
+
+def _named(path: Path, folder: Path) -> str:
+    try:
+        return clean(path.relative_to(folder).as_posix())
+    except ValueError:
+        return clean(path.as_posix())
+
+
+def _table_rows(source: "Source", path: Path) -> Iterator[Mapping[str, Any]]:
+    wanted = [name for name in (source.text, source.key, source.url, *(source.columns or ())) if name is not None]
+    for row in file_rows(path, wanted):
+        text = row.cells.get(source.text)
+        if text is not None and not isinstance(text, str | int | float | list):
+            raise BadRow(f'{row.where}: column "{source.text}" is {type(text).__name__}, not a text.')
+        yield _kept(source, row.cells)
+
+
+def _kept(source: "Source", row: Mapping[str, Any]) -> Mapping[str, Any]:
+    if source.columns is None:
+        return row
+    wanted = {source.text, source.key, source.url, *source.columns}
+    return {name: value for name, value in row.items() if name in wanted}
+
+
+def _json_rows(source: "Source", path: Path) -> Iterator[Mapping[str, Any]]:
+    if path.stat().st_size > LARGEST_JSON:
+        raise CellTooLarge(f"{path}: the file is over {LARGEST_JSON:,} bytes; write it as JSON Lines (.jsonl).")
+    try:
+        rows = find(source.item, read_json(path.read_bytes()))
+    except NotJson as error:
+        raise BadRow(f"{path}: the file is not JSON: {error}.") from error
+    if not isinstance(rows, list):
+        raise BadRow(f'{path}: item "{source.item}" finds {what_it_is(rows)}, not a list; name the list of rows.')
+    if not rows:
+        raise EmptyFile(f"{path}: the file has no rows.")
+    for place, row in enumerate(rows):
+        where = f"{path}, row {place + 1}"
+        if not isinstance(row, dict):
+            raise BadRow(f"{where}: it is {what_it_is(row)}, not an object.")
+        if isinstance(row.get(source.text), str) and len(row[source.text]) > LARGEST_CELL:
+            raise CellTooLarge(f'{where}: "{source.text}" is over {LARGEST_CELL:,} bytes; split it.')
+        yield _kept(source, row)
+    if not any(source.text in row for row in rows):
+        from crawlers.file_rows import missing_column
+
+        raise missing_column(path, source.text, list(rows[0]))
+
+
+def _text_file(path: Path, named: str, position: int) -> FoundRecord | None:
+    if path.stat().st_size > LARGEST_CELL:
+        raise CellTooLarge(f"{named}: the text is over {LARGEST_CELL:,} bytes; split it.")
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise NotUtf8(f"{named}: byte {error.start} of the file is not UTF-8; save it as UTF-8.") from error
+    if "\0" in text:
+        raise UnreadableFile(f"{named}: it holds NUL bytes, which text never does.")
+    words = text.strip()
+    return FoundRecord(position, as_key(named), words, {"file": named}) if words else None
+
+
+def _image_file(path: Path, named: str, position: int, folder: Path) -> FoundRecord:
+    content = path.read_bytes()
+    try:
+        image = look_at(content)
+    except NoImage as error:
+        raise UnreadableFile(f"{named}: the image cannot be used: {error}.") from error
+    facts = {"file": named, "width": image.width, "height": image.height, "format": image.format}
+    return FoundRecord(position, as_key(named), None, facts, "image", keep(content, image, folder))
