@@ -1,26 +1,30 @@
 """Near-equal records: which cluster a record is in, and which record speaks for the cluster.
 
-MinHash over shingles (Broder, "On the resemblance and containment of documents", 1997) with banded locality-sensitive
-hashing proposes pairs; each proposed pair is then compared exactly, so that a cluster never rests on an estimate.
+Records whose normal forms are equal come together first. MinHash with banded locality-sensitive hashing proposes further
+pairs; each is then compared exactly, so that a cluster never rests on an estimate.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from rensa import RMinHash, RMinHashLSH
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import pyarrow.compute as pc
 
+from store.curation.near_equal import Clusters, candidate_pairs, clusters_of
+from store.curation.shingling import SHINGLE
+from store.curation.sketches import Sketches
+from store.curation.streaming import stream
 from store.database import Store
 
-SHINGLE = 4
 THRESHOLD = 0.8
-PERMUTATIONS = 128
-BANDS = 32
 METHOD = f"minhash-{SHINGLE}gram-{THRESHOLD}"
+
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -38,24 +42,18 @@ class Duplicates:
     set_aside: int
 
 
-def shingles(text: str) -> set[str]:
-    """The character 4-grams of the text in lower case; what is neither letter nor digit counts as one space."""
-    plain = " ".join(re.findall(r"\w+", text.casefold()))
-    return {plain[i : i + SHINGLE] for i in range(max(1, len(plain) - SHINGLE + 1))}
-
-
 def similar_pairs(texts: Sequence[str], threshold: float = THRESHOLD) -> Iterator[tuple[int, int, float]]:
-    """Pairs of places in `texts` whose shingles have a Jaccard similarity of `threshold` or more, with it."""
-    sets = [shingles(text) for text in texts]
-    signatures = RMinHash.from_token_sets([list(one) for one in sets], PERMUTATIONS, 1)
-    index = RMinHashLSH(threshold, PERMUTATIONS, BANDS)
-    for place, signature in enumerate(signatures):
-        for other in sorted(set(index.query(signature))):
-            union = len(sets[place] | sets[other])
-            similarity = len(sets[place] & sets[other]) / union
-            if similarity >= threshold:
-                yield other, place, similarity
-        index.insert(place, signature)
+    """Pairs of places in `texts` whose shingles have a Jaccard similarity of `threshold` or more, with it, in order."""
+    with tempfile.TemporaryDirectory() as place:
+        sketches = _sketched(Path(place), texts)
+        found: dict[tuple[int, int], float] = {}
+        for left, right in candidate_pairs(sketches):
+            similarity = sketches.similar(left, right, threshold)
+            near = similarity >= threshold
+            pairs = zip(left[near].tolist(), right[near].tolist(), strict=True)
+            found.update(zip(pairs, similarity[near].tolist(), strict=True))
+    for (one, other), similarity in sorted(found.items()):
+        yield one, other, similarity
 
 
 def cluster_duplicates(ids: Sequence[str], texts: Sequence[str]) -> pa.Table:
@@ -64,36 +62,103 @@ def cluster_duplicates(ids: Sequence[str], texts: Sequence[str]) -> pa.Table:
     A cluster is what pairs connect. Its name is the smallest id in it; the first record of `ids` that is in it speaks
     for it.
     """
-    pairs = list(similar_pairs(texts))
-    left, right = [p[0] for p in pairs], [p[1] for p in pairs]
-    graph = coo_array((np.ones(len(pairs)), (left, right)), shape=(len(ids), len(ids)))
-    _, component = connected_components(graph, directed=False)
-    best: dict[int, float] = {}
-    for one, other, similarity in pairs:
-        best[one] = max(similarity, best.get(one, 0.0))
-        best[other] = max(similarity, best.get(other, 0.0))
-    members: dict[int, list[int]] = {}
-    for place in sorted(best):
-        members.setdefault(int(component[place]), []).append(place)
-    rows = [
-        (ids[place], min(ids[m] for m in cluster), ids[cluster[0]], best[place])
-        for cluster in members.values()
-        for place in cluster
-    ]
-    names = ("record_id", "cluster_id", "representative_id")
-    columns = {name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)}
-    return pa.table(columns | {"similarity": pa.array([row[3] for row in rows], pa.float64())})
+    with tempfile.TemporaryDirectory() as place:
+        sketches = _sketched(Path(place), texts)
+        return _rows(sketches, clusters_of(sketches, THRESHOLD), pa.array(ids, pa.string()), np.arange(len(ids)))
 
 
-def find_duplicates(store: Store) -> Duplicates:
-    """Cluster every text record anew and keep the clusters; the earliest record of a cluster speaks for it."""
-    texts = store.read("SELECT record_id, text FROM records WHERE text IS NOT NULL ORDER BY added_at, record_id")
-    rows = cluster_duplicates(texts["record_id"].to_pylist(), texts["text"].to_pylist())
+def find_duplicates(store: Store, progress: Progress | None = None) -> Duplicates:
+    """Cluster every text record anew and keep the clusters.
+
+    The earliest record of a cluster speaks for it, of those that no other step of curation set aside where there are
+    any. Memory grows with the number of records, by some hundred bytes each, and not with their length.
+
+    Args:
+        progress: Told how many records have been read, of how many.
+    """
+    with _folder_beside(store.path) as folder:
+        sketches = Sketches(folder)
+        records = _read_into(sketches, store, progress)
+        sketches.close()
+        clusters = clusters_of(sketches, THRESHOLD)
+        rows = _rows(sketches, clusters, records["record_id"].combine_chunks(), _precedence(records))
     with store.transaction() as db, store.table("clustered", rows):
         db.execute("DELETE FROM duplicates")
         db.execute(
             "INSERT INTO duplicates SELECT record_id, cluster_id, representative_id, similarity, $1 FROM clustered",
             [METHOD],
         )
-    clusters = len(set(rows["cluster_id"].to_pylist()))
-    return Duplicates(texts.num_rows, clusters, rows.num_rows - clusters)
+    found = pc.count_distinct(rows["cluster_id"]).as_py()
+    return Duplicates(records.num_rows, found, rows.num_rows - found)
+
+
+def _sketched(folder: Path, texts: Sequence[str]) -> Sketches:
+    sketches = Sketches(folder)
+    sketches.add(texts)
+    sketches.close()
+    return sketches
+
+
+def _read_into(sketches: Sketches, store: Store, progress: Progress | None) -> pa.Table:
+    total = store.read("SELECT count(*) AS n FROM records WHERE text IS NOT NULL")["n"][0].as_py()
+    read, parts = 0, []
+    for batch in stream(
+        store,
+        """
+        SELECT record_id, text, added_at,
+               record_id IN (SELECT record_id FROM set_aside WHERE step <> 'split') AS is_aside
+        FROM records
+        WHERE text IS NOT NULL
+        """,
+    ):
+        sketches.add(batch["text"].to_pylist())
+        parts.append(batch.drop_columns("text"))
+        read += batch.num_rows
+        if progress is not None:
+            progress(read, total)
+    kinds = [("record_id", pa.string()), ("added_at", pa.timestamp("us", tz="UTC")), ("is_aside", pa.bool_())]
+    return pa.concat_tables([part.cast(pa.schema(kinds)) for part in parts] or [pa.schema(kinds).empty_table()])
+
+
+def _precedence(records: pa.Table) -> np.ndarray:
+    """For each record its place among those that may speak for a cluster; the smallest does."""
+    keys = [("is_aside", "ascending"), ("added_at", "ascending"), ("record_id", "ascending")]
+    order = pc.sort_indices(records, sort_keys=keys).to_numpy()
+    return np.argsort(order)
+
+
+def _rows(sketches: Sketches, clusters: Clusters, ids: pa.Array, precedence: np.ndarray) -> pa.Table:
+    first = clusters.first
+    members = np.flatnonzero(np.bincount(first, minlength=len(first))[first] > 1)
+    name = _smallest(first, members, np.argsort(pc.sort_indices(ids).to_numpy()))
+    speaker = _smallest(first, members, precedence)
+    similarity = np.ones(len(members))
+    others = np.flatnonzero(np.any(sketches.digests[members] != sketches.digests[speaker], axis=1))
+    similarity[others] = sketches.exactly(members[others], speaker[others])
+    return pa.table(
+        {
+            "record_id": ids.take(pa.array(members)),
+            "cluster_id": ids.take(pa.array(name)),
+            "representative_id": ids.take(pa.array(speaker)),
+            "similarity": pa.array(similarity, pa.float64()),
+        }
+    )
+
+
+def _smallest(first: np.ndarray, members: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """For each member, the place with the smallest rank in its cluster."""
+    least = np.full(len(first), len(first))
+    np.minimum.at(least, first[members], rank[members])
+    return np.argsort(rank)[least[first[members]]]
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    # A fixed name: what a killed run left is cleared away by the next one.
+    folder = path.with_name(path.name + ".near-equal")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
