@@ -13,7 +13,8 @@ from protego import Protego
 
 from crawlers.rights.aipref import preferences, signals
 from crawlers.rights.path_pattern import matches, path_of, weight
-from crawlers.rights.words import AI_AGENT_TOKENS, OUR_AGENT, Item, item
+from crawlers.rights.words import OUR_AGENT, Item, item
+from store.ai_agents import AGENT_SPELLING
 
 LONGEST_FILE = 500 * 1024
 """Characters; RFC 9309 lets a parser stop there."""
@@ -46,9 +47,9 @@ class RobotsEvidence:
 
     @cached_property
     def named_agents(self) -> tuple[str, ...]:
-        """The agents of AI that the file names, in the spelling of `AI_AGENTS`."""
+        """The agents of AI that the file names, in the spelling of `store.ai_agents`."""
         named = {agent for agents, _, _ in self._lines for agent in agents}
-        return tuple(sorted(AI_AGENT_TOKENS[agent] for agent in named & AI_AGENT_TOKENS.keys()))
+        return tuple(sorted(AGENT_SPELLING[agent] for agent in named & AGENT_SPELLING.keys()))
 
     def for_url(self, url: str) -> list[Item]:
         """What the file says of the URL, as evidence."""

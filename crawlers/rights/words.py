@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TypedDict
 
+from store.ai_agents import AGENT_SPELLING
+
 OUR_AGENT = "tilth"
 """The product token that robots.txt, `X-Robots-Tag` and meta elements may name us by."""
 
@@ -15,56 +17,13 @@ MOST_ITEMS = 60
 class Item(TypedDict):
     """One thing that a page, its headers or its host says about the use of the page.
 
-    `kind` is one of `store.rights.KINDS`; `value` what was said; `where` in which header, element or file.
+    `kind` is what `store.rights` decides by; `value` what was said; `where` in which header, element or file.
     """
 
     kind: str
     value: str
     where: str
 
-
-AI_AGENTS_AS_OF = "2026-11"
-AI_AGENTS: tuple[tuple[str, str, str], ...] = (
-    ("GPTBot", "OpenAI", "training"),
-    ("OAI-SearchBot", "OpenAI", "search"),
-    ("ChatGPT-User", "OpenAI", "reading"),
-    ("ClaudeBot", "Anthropic", "training"),
-    ("anthropic-ai", "Anthropic", "training"),
-    ("Claude-Web", "Anthropic", "training"),
-    ("Claude-SearchBot", "Anthropic", "search"),
-    ("Claude-User", "Anthropic", "reading"),
-    ("CCBot", "Common Crawl", "training"),
-    ("Google-Extended", "Google", "training"),
-    ("Google-CloudVertexBot", "Google", "reading"),
-    ("Applebot-Extended", "Apple", "training"),
-    ("meta-externalagent", "Meta", "training"),
-    ("FacebookBot", "Meta", "training"),
-    ("meta-externalfetcher", "Meta", "reading"),
-    ("Bytespider", "ByteDance", "training"),
-    ("Amazonbot", "Amazon", "training"),
-    ("PerplexityBot", "Perplexity", "search"),
-    ("Perplexity-User", "Perplexity", "reading"),
-    ("cohere-ai", "Cohere", "training"),
-    ("cohere-training-data-crawler", "Cohere", "training"),
-    ("AI2Bot", "Ai2", "training"),
-    ("Ai2Bot-Dolma", "Ai2", "training"),
-    ("Diffbot", "Diffbot", "training"),
-    ("omgili", "Webz.io", "training"),
-    ("webzio-extended", "Webz.io", "training"),
-    ("Timpibot", "Timpi", "training"),
-    ("DeepSeekBot", "DeepSeek", "training"),
-    ("PanguBot", "Huawei", "training"),
-    ("PetalBot", "Huawei", "search"),
-    ("MistralAI-User", "Mistral", "reading"),
-    ("img2dataset", "img2dataset", "training"),
-    ("LAIONDownloader", "LAION", "training"),
-    ("YouBot", "You.com", "search"),
-    ("DuckAssistBot", "DuckDuckGo", "search"),
-)
-"""User agents that stand for AI: product token, who runs it, and what its pages are for, as of `AI_AGENTS_AS_OF`."""
-
-AI_AGENT_TOKENS = {token.lower(): token for token, _, _ in AI_AGENTS}
-TRAINING_OPERATOR = {token: operator for token, operator, purpose in AI_AGENTS if purpose == "training"}
 
 VALUED_DIRECTIVES = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
 DIRECTIVES = VALUED_DIRECTIVES | {
@@ -102,7 +61,7 @@ def directive_item(agent: str, directive: str, where: str) -> Item | None:
         if name == "none":
             name = "noindex"
         return item(name.replace("_", "-"), directive, where)
-    known = AI_AGENT_TOKENS.get(agent.lower())
+    known = AGENT_SPELLING.get(agent.lower())
     if known and name in ("none", "noindex", "noai", "noimageai", "noml", "nosnippet", "noarchive", "nocache"):
         return item("ai-agent-refused", known, where)
     return item("other-agent", f"{agent}: {directive}", where)
