@@ -1,0 +1,44 @@
+"""Which answers and errors pass by themselves, and how a request waits for that in the frontier."""
+
+from __future__ import annotations
+
+from scrapy import Request
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    ResponseDataLossError,
+)
+
+PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses that may be others a little later."""
+TRANSPORT = (
+    CannotResolveHostError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    ResponseDataLossError,
+)
+"""A host that said nothing for the whole time of a page is not among them: it is not asked twice more."""
+OF_ANOTHER_TRY = ("download_slot", "download_latency", "answer", "warc", "fetched_at")
+
+
+def is_transport_trouble(error: BaseException) -> bool:
+    """Whether the host could not be reached or broke off, which says nothing about the page."""
+    return isinstance(error, TRANSPORT)
+
+
+def put_back(request: Request, not_before: float, *, tries: int | None = None) -> Request:
+    """A copy for the scheduler: to be asked at `not_before` (epoch seconds) or later.
+
+    Args:
+        request: As it was sent, or was about to be.
+        not_before: Goes into the copy's meta.
+        tries: How often it was sent in vain; None leaves the number as it is, where it was not sent.
+    """
+    again = request.replace(dont_filter=True)
+    for name in OF_ANOTHER_TRY:
+        again.meta.pop(name, None)
+    again.meta["not_before"] = not_before
+    if tries is not None:
+        again.meta["tries"] = tries
+    return again

@@ -1,0 +1,91 @@
+"""Takes a turn of its host for each request that Scrapy sends, and gives it back when the answer is complete."""
+
+from __future__ import annotations
+
+import math
+import weakref
+
+from scrapy import Request, signals
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+
+from crawlers.manners.hosts import Hosts, Turn, TurnFarOff
+from crawlers.manners.trouble import is_transport_trouble, put_back
+from crawlers.scope import host_of
+
+PATIENCE = 10.0
+"""Seconds that a page waits for its turn in memory; for longer it goes back to the frontier."""
+PATIENCE_FOR_FILES = 60.0
+"""The same for robots.txt and the like, which pages wait for."""
+
+
+def hosts_of(crawler: Crawler) -> Hosts:
+    """The crawl's `Hosts`, which its spider has set; where it has not, one that keeps nothing."""
+    hosts: Hosts | None = getattr(crawler, "hosts", None)
+    if hosts is None:
+        hosts = Hosts(per_host=crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN"))
+        crawler.hosts = hosts  # type: ignore[attr-defined]
+    return hosts
+
+
+class Turns:
+    """A downloader middleware, the nearest to the network: each hop of a redirect and each try takes its own turn.
+
+    Pages that a browser draws take none here, for its guard takes one for each request that the page makes.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self.hosts = hosts_of(crawler)
+        # What is cancelled while it stands in Scrapy's own queue is sent anyway: its turn ends with the request.
+        self._turns: weakref.WeakKeyDictionary[Request, Turn] = weakref.WeakKeyDictionary()
+        crawler.signals.connect(self._answered, signals.response_downloaded)
+        crawler.signals.connect(self._left, signals.request_left_downloader)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Turns:
+        """As Scrapy makes it."""
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> Request | None:
+        """Wait for a turn; a page of the frontier whose turn is far off goes back there."""
+        if request.meta.get("playwright") or not request.url.startswith(("http:", "https:")):
+            return None
+        host = host_of(request.url)
+        # A slot of Scrapy's for each host as we count them: a redirect would take its first host's slot along.
+        request.meta["download_slot"] = host
+        at_most, of_file = math.inf, bool(request.meta.get("host_file"))
+        if of_file:
+            at_most = PATIENCE_FOR_FILES
+        elif "frontier_id" in request.meta:
+            at_most = PATIENCE
+        try:
+            turn = await self.hosts.take(host, at_most=at_most, of_file=of_file)
+        except TurnFarOff as far:
+            if of_file:
+                raise
+            return put_back(request, far.ready_at)
+        self._turns[request] = turn
+        weakref.finalize(request, turn.end)
+        return None
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Give the turn back, also where the answer came from no network."""
+        self._left(request)
+        return response
+
+    def process_exception(self, request: Request, exception: Exception) -> None:
+        """Give the turn back, and tell the host's trouble."""
+        turn = self._turns.get(request)
+        self._left(request)
+        if turn is not None and is_transport_trouble(exception):
+            turn.failed(str(exception) or type(exception).__name__)
+
+    def _answered(self, response: Response, request: Request) -> None:
+        turn = self._turns.get(request)
+        if turn is not None:
+            turn.answered(response.status, response.headers)
+
+    def _left(self, request: Request) -> None:
+        turn = self._turns.get(request)
+        if turn is not None:
+            turn.end()
