@@ -178,7 +178,7 @@ def _first_params(source: Source) -> dict[str, str]:
 
 def read(source: Source, page: FetchedPage) -> Extraction:
     """The records of an answer, and where the next one is."""
-    from crawlers.reading.said import said_hash
+    from crawlers.extraction.read_page import text_hash
 
     try:
         answer = read_json(page.body, page.content_type)
@@ -204,7 +204,7 @@ def read(source: Source, page: FetchedPage) -> Extraction:
         items=len(items),
         empty=len(items) - len(records),
         unmatched={name: count for name, count in unmatched.items() if count},
-        text_hash=said_hash(records),
+        text_hash=text_hash(records),
         error=f"paging: {trouble}" if trouble else None,
     )
 

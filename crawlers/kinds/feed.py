@@ -76,7 +76,7 @@ def read(source: Source, page: FetchedPage) -> Extraction:
 
 def _read_feed(source: Source, page: FetchedPage) -> Extraction:
     from crawlers.reading.feed_entries import read_feed
-    from crawlers.reading.said import said_hash
+    from crawlers.extraction.read_page import text_hash
     from crawlers.scope import canonical_url
 
     feed = read_feed(page.body, page.final_url, page.content_type)
@@ -98,6 +98,6 @@ def _read_feed(source: Source, page: FetchedPage) -> Extraction:
         links=tuple(links.values()),
         items=len(feed.entries),
         empty=0 if source.full_text else len(feed.entries) - len(records),
-        text_hash=said_hash(records),
+        text_hash=text_hash(records),
         error=f"feed: {feed.trouble}" if feed.trouble else None,
     )

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from store.errors import RequestError
 
@@ -18,8 +19,8 @@ def names_in(text: str) -> list[str]:
     return NAMED.findall(text)
 
 
-def filled_in(text: str, what: str, environment: Mapping[str, str] | None = None) -> str:
-    """The text with the variables' values in it.
+def filled_in(text: str, what: str, environment: Mapping[str, str] | None = None, *, quoted: bool = False) -> str:
+    """The text with the variables' values in it, written as a part of a URL where they are to be `quoted`.
 
     Raises:
         NotInEnvironment: One is not set, or is empty; `what` begins the message.
@@ -30,4 +31,4 @@ def filled_in(text: str, what: str, environment: Mapping[str, str] | None = None
             raise NotInEnvironment(
                 f"{what} needs the environment variable {name}, which is not set; set it and try again."
             )
-    return NAMED.sub(lambda match: values[match[1]], text)
+    return NAMED.sub(lambda match: quote(values[match[1]], safe="") if quoted else values[match[1]], text)

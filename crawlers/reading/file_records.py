@@ -9,7 +9,7 @@ from crawlers.file_rows import LARGEST_CELL, TABLES, file_rows
 from crawlers.import_error import BadRow, CellTooLarge, EmptyFile, ImportRefused, NotUtf8, UnreadableFile
 from crawlers.page import FoundRecord
 from crawlers.reading.image_files import SUFFIXES as IMAGES
-from crawlers.reading.image_files import NoImage, keep, look_at
+from crawlers.reading.image_files import image_record
 from crawlers.reading.json_pages import NotJson, find, read_json, what_it_is
 from crawlers.reading.row_records import row_record
 from crawlers.reading.values import as_key, clean
@@ -168,10 +168,9 @@ def _text_file(path: Path, named: str, position: int) -> FoundRecord | None:
 
 
 def _image_file(path: Path, named: str, position: int, folder: Path) -> FoundRecord:
-    content = path.read_bytes()
+    from crawlers.extraction.images import NotAnImage
+
     try:
-        image = look_at(content)
-    except NoImage as error:
+        return image_record(position, as_key(named), path.read_bytes(), {"file": named}, folder)
+    except NotAnImage as error:
         raise UnreadableFile(f"{named}: the image cannot be used: {error}.") from error
-    facts = {"file": named, "width": image.width, "height": image.height, "format": image.format}
-    return FoundRecord(position, as_key(named), None, facts, "image", keep(content, image, folder))

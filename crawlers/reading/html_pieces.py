@@ -8,7 +8,7 @@ def html_as_text(html: str) -> str | None:
     from lxml import etree
     from lxml.html import fromstring
 
-    from crawlers.extraction.page import element_text
+    from crawlers.extraction.element_text import element_text
 
     if "<" not in html and "&" not in html:
         return clean(html).strip() or None

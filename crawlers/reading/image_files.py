@@ -1,75 +1,34 @@
-"""Images, checked by Pillow and kept in a project's `media/` by their content's hash."""
+"""Images that lie in files or tables, as records whose bytes are kept in the project's `media/`."""
 
 import hashlib
-import io
-import os
-import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-FORMATS = {"PNG": "png", "JPEG": "jpeg", "GIF": "gif", "WEBP": "webp", "BMP": "bmp", "TIFF": "tiff"}
-"""The formats that browsers and models read, and the extensions that they are kept under."""
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"))
+from crawlers.page import FoundRecord
+
+SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff"))
+"""Of the files that are looked at; what they are, their bytes say."""
 LARGEST = 50 * 2**20
-"""Bytes of a file."""
-MOST_PIXELS = 100_000_000
+"""Bytes of an image."""
 
 
-class NoImage(ValueError):
-    """It is no image that can be used; the message is a clause."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image that was looked at. Width and height are in pixels."""
-
-    format: str
-    width: int
-    height: int
-    sha256: str
-
-    @property
-    def media_path(self) -> str:
-        """Where it belongs in a project."""
-        return f"media/{self.sha256}.{self.format}"
-
-
-def look_at(content: bytes) -> Image:
-    """Check that bytes are a whole image of a known format.
+def image_record(
+    position: int, key: str | None, content: bytes, about: Mapping[str, Any], project_folder: Path
+) -> FoundRecord:
+    """Keep an image in the project and give its record; `about` goes into its metadata beside width, height and format.
 
     Raises:
-        NoImage: They are not.
+        NotAnImage: The bytes are no image that can be used.
     """
-    from PIL import Image as Pillow
-    from PIL import UnidentifiedImageError
+    from crawlers.extraction.images import EXTENSIONS, NotAnImage, checked
+    from crawlers.media import write_media
 
     if len(content) > LARGEST:
-        raise NoImage(f"it is over {LARGEST:,} bytes")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged EXIF, and of sizes, which are looked at here
-            with Pillow.open(io.BytesIO(content), formats=list(FORMATS)) as image:
-                width, height = image.size
-                if width * height > MOST_PIXELS:
-                    raise NoImage(f"it has {width} × {height} pixels, over {MOST_PIXELS:,}")
-                image.draft("L", (64, 64))  # a JPEG is read whole and not made whole
-                image.load()
-                kept = FORMATS[image.format or ""]
-    except UnidentifiedImageError as error:
-        raise NoImage(f"it is none of {', '.join(FORMATS)}") from error
-    except (OSError, SyntaxError, ValueError, KeyError, EOFError, MemoryError, Pillow.DecompressionBombError) as error:
-        if isinstance(error, NoImage):
-            raise
-        raise NoImage(f"it is damaged ({str(error)[:100].rstrip('.') or type(error).__name__})") from error
-    return Image(kept, width, height, hashlib.sha256(content).hexdigest())
-
-
-def keep(content: bytes, image: Image, project_folder: Path) -> str:
-    """Put an image where it belongs, whole or not at all; gives its path relative to the project."""
-    path = project_folder / image.media_path
-    if not path.exists() or path.stat().st_size != len(content):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        part.write_bytes(content)
-        part.replace(path)
-    return image.media_path
+        raise NotAnImage(f"it is over {LARGEST:,} bytes")
+    width, height, kind = checked(content)
+    digest, extension = hashlib.sha256(content).hexdigest(), EXTENSIONS[kind]
+    facts = {**about, "width": width, "height": height, "format": extension}
+    record = FoundRecord(position, key, None, facts, "image", f"media/{digest[:2]}/{digest}.{extension}")
+    write_media(project_folder, [record], content)
+    return record
