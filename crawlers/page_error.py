@@ -25,8 +25,20 @@ class UnsafeAddress(IgnoreRequest):
     """The host is at an address that is not global, and the source does not name it."""
 
 
-class PageLimitReached(IgnoreRequest):
-    """The source has fetched as many pages as it may."""
+class UntrustedServer(IgnoreRequest):
+    """The server cannot prove who it is."""
+
+
+class ProxyTrouble(DownloadFailedError):
+    """A proxy did not do its part.
+
+    Attributes:
+        proxy: Its address, without credentials.
+    """
+
+    def __init__(self, proxy: str, what: str) -> None:
+        super().__init__(f"the proxy {proxy} {what}")
+        self.proxy = proxy
 
 
 class BrowserLost(Exception):
@@ -42,6 +54,10 @@ def describe(error: BaseException, *, url: str, timeout: float, max_bytes: int) 
         return f"redirect: it leads to {url}, and {said}"
     if isinstance(error, UnsafeAddress):
         return f"unsafe: {said}"
+    if isinstance(error, UntrustedServer):
+        return f"tls: {said}"
+    if isinstance(error, ProxyTrouble):
+        return f"proxy: {said}"
     if isinstance(error, DownloadTimeoutError):
         return f"timeout: no whole answer within {timeout:g} s"
     if isinstance(error, DownloadConnectionRefusedError):

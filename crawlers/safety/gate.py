@@ -112,6 +112,15 @@ class Gate:
             raise UnsafeAddress(_refusal(host, port, address, reason or "unknown"))
         return good[:MOST_ADDRESSES]
 
+    async def anywhere(self, host: str) -> tuple[Address, ...]:
+        """All addresses of a host that the project file itself names, such as a proxy.
+
+        Raises:
+            CannotResolveHostError: Its name is not known.
+        """
+        literal = _literal(_plain(host))
+        return (literal,) if literal is not None else (await self._addresses_of(_plain(host)))[:MOST_ADDRESSES]
+
     async def why_not(self, url: str, source: str | None) -> str | None:
         """Why no request of `source` may go to the URL; None when it may. A name that is not known is no danger."""
         try:
