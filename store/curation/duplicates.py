@@ -1,7 +1,7 @@
 """Near-equal records: which cluster a record is in, and which record speaks for the cluster.
 
-Records whose normal forms are equal come together first. MinHash with banded locality-sensitive hashing proposes further
-pairs; each is then compared exactly, so that a cluster never rests on an estimate.
+Records whose normal forms are equal come together first. MinHash with banded locality-sensitive hashing proposes
+further pairs; each is then compared exactly, so that a cluster never rests on an estimate.
 """
 
 import shutil

@@ -8,10 +8,11 @@ from scipy.sparse.csgraph import connected_components
 
 from store.curation.sketches import Sketches
 
-# All pairs of a band's bucket are looked at up to this many texts. In a larger one (a text that a site repeats a hundred
-# thousand times with another number in it) each is compared with so many pivots: linear, not quadratic.
+# All pairs of a band's bucket are looked at up to this many texts. In a larger one (a text that a site repeats a
+# hundred thousand times with another number in it) each is compared with so many pivots: linear, not quadratic.
 ALL_PAIRS_UP_TO = 64
 PIVOTS = 32
+PAIRS_AT_ONCE = 200_000
 
 
 class Clusters:
@@ -43,13 +44,21 @@ def clusters_of(sketches: Sketches, threshold: float) -> Clusters:
     """Equal normal forms together, and what pairs with a similarity of `threshold` or more connect."""
     clusters = Clusters(len(sketches))
     firsts = _first_of_equals(sketches, clusters)
+    waiting, size = [], 0
     for keys in sketches.bands():
         order, starts, sizes = _buckets(firsts, keys)
         small = sizes <= ALL_PAIRS_UP_TO
         for left, right in _pairs_within(order, starts[small], sizes[small]):
-            _compare(sketches, clusters, left, right, threshold)
-        for start, size in zip(starts[~small].tolist(), sizes[~small].tolist(), strict=True):
-            _compare_with_pivots(sketches, clusters, order[start : start + size], threshold)
+            apart = clusters.apart(left, right)
+            waiting.append(np.stack((left[apart], right[apart])))
+            size += waiting[-1].shape[1]
+            if size >= PAIRS_AT_ONCE:
+                _compare(sketches, clusters, np.concatenate(waiting, axis=1), threshold)
+                waiting, size = [], 0
+        for start, length in zip(starts[~small].tolist(), sizes[~small].tolist(), strict=True):
+            _compare_with_pivots(sketches, clusters, order[start : start + length], threshold)
+    if waiting:
+        _compare(sketches, clusters, np.concatenate(waiting, axis=1), threshold)
     return clusters
 
 
@@ -94,7 +103,9 @@ def _pairs_within(order: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> I
         yield order[left], order[right]
 
 
-def _compare(sketches: Sketches, clusters: Clusters, left: np.ndarray, right: np.ndarray, threshold: float) -> None:
+def _compare(sketches: Sketches, clusters: Clusters, pairs: np.ndarray, threshold: float) -> None:
+    """Join the clusters of those of the pairs (2, N) that are near-equal."""
+    left, right = np.divmod(np.unique(pairs[0] * len(sketches) + pairs[1]), len(sketches))
     apart = clusters.apart(left, right)
     left, right = left[apart], right[apart]
     near = sketches.similar(left, right, threshold) >= threshold
@@ -106,7 +117,6 @@ def _compare_with_pivots(sketches: Sketches, clusters: Clusters, members: np.nda
     for _ in range(PIVOTS):
         if not len(left):
             return
-        pivot = left[0]
-        others = members[members != pivot]
-        _compare(sketches, clusters, np.full(len(others), pivot), others, threshold)
-        left = left[clusters.apart(left, np.full(len(left), pivot))]
+        others = members[members != left[0]]
+        _compare(sketches, clusters, np.stack((np.full(len(others), left[0]), others)), threshold)
+        left = left[clusters.apart(left, np.full(len(left), left[0]))]

@@ -1,7 +1,7 @@
 """Texts as sets of character 4-grams: a whole batch at once, as numbers, without a Python loop over its texts.
 
-A text's normal form is NFKC and case-folded; what is neither letter, mark, digit, currency sign nor pictograph counts as
-one space. A shingle is a 64-bit hash of four code points of it; a normal form that is shorter is one shingle.
+A text's normal form is NFKC and case-folded; what is neither letter, mark, digit, currency sign nor pictograph counts
+as one space. A shingle is a 64-bit hash of four code points of it; a normal form that is shorter is one shingle.
 """
 
 import sys

@@ -5,6 +5,7 @@ Of a text, memory holds 40 bytes; its normal form, its signature and its band ke
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from store.curation.shingling import normal_forms, shingle_hashes, similarities
 CHUNK_CHARACTERS = 2_000_000
 CHUNK_TEXTS = 10_000
 CHUNK_PAIRS = 100_000
-# An estimate this far under the threshold is seven standard deviations away from it: such a pair is not compared.
-MARGIN = 0.25
+# An estimate this far under the threshold is over five standard deviations away from it: such a pair is not compared.
+MARGIN = 0.2
 
 
 class Sketches:
@@ -65,7 +66,7 @@ class Sketches:
         self._digests, self._sizes = [], []
         self._offsets = np.concatenate(([0], np.cumsum(sizes)))
         self.shingled = sizes > 0
-        self._signatures = _mapped(self._signatures_file).reshape(-1, PERMUTATIONS)
+        self._signatures = np.frombuffer(_mapped(self._signatures_file), np.uint8).reshape(-1, PERMUTATIONS)
         self._texts = _mapped(self._texts_file)
 
     def __len__(self) -> int:
@@ -92,16 +93,13 @@ class Sketches:
         weight = np.cumsum(self._size(left) + self._size(right))
         for part in np.split(np.arange(len(left)), np.flatnonzero(np.diff(weight // CHUNK_CHARACTERS)) + 1):
             places, position = np.unique(np.concatenate((left[part], right[part])), return_inverse=True)
-            normal = [self._text(place) for place in places.tolist()]
+            spans = zip(self._offsets[places].tolist(), self._offsets[places + 1].tolist(), strict=True)
+            normal = [self._texts[start:end].decode("utf-8", "surrogatepass") for start, end in spans]
             found[part] = similarities(normal, position[: len(part)], position[len(part) :])
         return found
 
     def _size(self, places: np.ndarray) -> np.ndarray:
         return self._offsets[places + 1] - self._offsets[places]
-
-    def _text(self, place: int) -> str:
-        written = self._texts[self._offsets[place] : self._offsets[place + 1]]
-        return written.tobytes().decode("utf-8", "surrogatepass")
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -120,5 +118,8 @@ def _append(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _mapped(path: Path) -> np.ndarray:
-    return np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
+def _mapped(path: Path) -> mmap | bytes:
+    if not path.stat().st_size:
+        return b""
+    with path.open("rb") as file:
+        return mmap(file.fileno(), 0, access=ACCESS_READ)
