@@ -41,6 +41,10 @@ class ProxyTrouble(DownloadFailedError):
         self.proxy = proxy
 
 
+class LoginFailed(Exception):
+    """A source's login did not work; its pages are not fetched without it."""
+
+
 class BrowserLost(Exception):
     """The browser died or hung while it drew the page; another one may draw it."""
 
@@ -70,6 +74,8 @@ def describe(error: BaseException, *, url: str, timeout: float, max_bytes: int) 
         return f"too-large: the body is over {max_bytes:,} bytes"
     if isinstance(error, IgnoreRequest):
         return _of_scrapy(said, max_bytes)
+    if isinstance(error, LoginFailed):
+        return f"login: {said}"
     if isinstance(error, BrowserLost):
         return f"browser: {said}"
     if isinstance(error, DownloadFailedError | OSError):
