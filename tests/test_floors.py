@@ -89,20 +89,19 @@ def canonical(name: str) -> str:
 
 
 def declared() -> tuple[set[str], set[str]]:
-    """The distributions that pyproject.toml asks for to run, and those of the encoder extra."""
+    """The distributions that pyproject.toml asks for to run, and those of the extras for users."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return set(map(canonical, project["dependencies"])), set(
-        map(canonical, project["optional-dependencies"]["encoder"])
-    )
+    extras = [asked for name, extra in project["optional-dependencies"].items() if name != "dev" for asked in extra]
+    return set(map(canonical, project["dependencies"])), set(map(canonical, extras))
 
 
 def test_every_library_that_we_import_is_declared() -> None:
     owners = importlib.metadata.packages_distributions()
-    needed, encoder = declared()
+    needed, extras = declared()
     missing = {
         name: owners.get(name, ["not installed"])
         for name in imported_names()
-        if not {canonical(owner) for owner in owners.get(name, [])} & (needed | encoder)
+        if not {canonical(owner) for owner in owners.get(name, [])} & (needed | extras)
     }
     assert missing == {}
 

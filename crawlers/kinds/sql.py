@@ -52,7 +52,7 @@ class Source(Declaration):
         if password and not names_in(password):
             raise SourceError(
                 ("database",),
-                "database holds a password, which does not belong in a project; put it into PGPASSWORD, or into another "
+                "database holds a password, which does not belong in a project; put it into PGPASSWORD, or into a "
                 'variable of the environment and write "${NAME}" for it.',
             )
         if parts.scheme == "sqlite" and len(parts.path) < 2:

@@ -1,11 +1,11 @@
 """Rows, whatever table they come from, as records."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from crawlers.page import FoundRecord
 from crawlers.reading.values import as_key, as_text, without_nothing
+from store.errors import TilthError
 
 RECORDS_A_BATCH = 5_000
 
@@ -37,7 +37,18 @@ def row_record(
 
 
 def in_batches(records: Iterable[FoundRecord | None], size: int = RECORDS_A_BATCH) -> Iterator[list[FoundRecord]]:
-    """What there is of records, `size` at a time."""
-    there = (record for record in records if record is not None)
-    while batch := list(islice(there, size)):
+    """What there is of records, `size` at a time; where they end in an error, those before it are given first."""
+    batch: list[FoundRecord] = []
+    try:
+        for record in records:
+            if record is not None:
+                batch.append(record)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except TilthError:
+        if batch:
+            yield batch
+        raise
+    if batch:
         yield batch
