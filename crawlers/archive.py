@@ -42,10 +42,10 @@ class Archive:
             if "playwright" in response.flags:
                 kind = "text/html; charset=utf-8" if hasattr(response, "text") else "application/octet-stream"
                 body = response.text.encode() if hasattr(response, "text") else response.body
-                position = ours.warc.write_drawn(response.url, body, content_type=kind, at=at)
+                position = ours.warc_of(request).write_drawn(response.url, body, content_type=kind, at=at)
             else:
                 protocol = response.protocol or "HTTP/1.1"
-                position = ours.warc.write_response(
+                position = ours.warc_of(request).write_response(
                     response.url, response.status, headers, response.body, protocol=protocol, at=at
                 )
         except OSError as error:

@@ -1,4 +1,4 @@
-"""How far a source's crawl goes: only to URLs of its scope, also by redirects, and to no more pages than it may."""
+"""How far a source's crawl goes: only to URLs of its scope, also by redirects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from scrapy import Request
 from scrapy.crawler import Crawler
 
-from crawlers.page_error import OutOfScope, PageLimitReached
+from crawlers.page_error import OutOfScope
 from crawlers.scope import Scope, canonical_url
 
 
@@ -27,31 +27,10 @@ class StayInside:
         ours: Any = self.crawler.spider
         if "redirect_times" not in request.meta or request.meta.get("dont_obey_robotstxt"):
             return
-        why = outside(ours.scope, request.url)
+        scope = ours.scope_of(request)
+        why = outside(scope, request.url) if scope is not None and request.meta["role"] != "image" else None
         if why:
             raise OutOfScope(why)
-
-
-class PageLimit:
-    """A downloader middleware that stands after robots.txt: what may not be fetched does not count."""
-
-    def __init__(self, crawler: Crawler) -> None:
-        self.crawler = crawler
-        self.fetched = 0
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> PageLimit:
-        """As Scrapy makes it."""
-        return cls(crawler)
-
-    def process_request(self, request: Request) -> None:
-        """Raise `PageLimitReached` past the source's `max_pages`; a redirect or a retry is still the same page."""
-        ours: Any = self.crawler.spider
-        if {"redirect_times", "retry_times", "dont_obey_robotstxt"} & request.meta.keys():
-            return
-        if self.fetched >= ours.source.max_pages:
-            raise PageLimitReached
-        self.fetched += 1
 
 
 def outside(scope: Scope, url: str) -> str | None:

@@ -15,15 +15,16 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from filelock import FileLock, Timeout
 
-from crawlers.crawl_spec import CrawlSpec
+from crawlers.crawl_spec import CrawlSpec, SourceSpec
 from crawlers.drain import drain
 from crawlers.frontier.file import Frontier, NoSpace
+from crawlers.frontier.outbox import Outbox
+from crawlers.frontier.passes import Passes
 from crawlers.outcome import CrawlResult, Outcome
 from crawlers.run import GRACE_SECONDS
 from crawlers.site_source import SiteSource
@@ -52,7 +53,6 @@ class NoSources(RequestError):
 class Progress:
     """How far a crawl is."""
 
-    source: str
     pages: int
     records: int
     seconds: float
@@ -76,11 +76,14 @@ def crawl(
     say: Callable[[str], None] = _unheard,
     progress: Callable[[Progress], None] = _unheard,
     timeout: float = 30.0,
+    restart: bool = False,
+    concurrency: int = 16,
+    per_host: int = 4,
 ) -> CrawlResult:
-    """Run sources one after another, and bring what they give into the store.
+    """Run sources, all at once, and bring what they give into the store.
 
-    What an earlier crawl had fetched when it died is brought in first. A second crawl fetches again, and adds no record
-    twice.
+    A crawl that died goes on where it was; what it had fetched is brought in first. After one that ended, a new pass
+    begins: what is known is asked again, and adds no record twice.
 
     Args:
         store: Given up while pages are fetched.
@@ -90,6 +93,8 @@ def crawl(
         say: Gets a plain line at each stage.
         progress: Called some times a second.
         timeout: Seconds until the fetch of a page is given up.
+        restart: Forget what the sources know, and begin as if it were the first time; the store keeps what it has.
+        concurrency, per_host: How many requests are in hand at most, in all and of one host.
 
     Returns:
         The figures and the troubles; `exit_code` is 2 when no start page of a source could be had.
@@ -103,7 +108,7 @@ def crawl(
     """
     if not sources:
         raise NoSources("There is no source to crawl; declare one as [[source]] in tilth.toml.")
-    if any(source.render == "browser" for source in sources):
+    if any(source.render != "http" for source in sources):
         from crawlers.browser.executable import find_browser
 
         find_browser()
@@ -114,41 +119,42 @@ def crawl(
         left = drain(store, frontier, outcome.hear)
         if left:
             say(f"Brought in {left} pages that an earlier crawl had fetched.")
+        if restart:
+            for source in sources:
+                Passes(frontier).forget(source.name)
+        spec = CrawlSpec(
+            run_id=outcome.run_id,
+            sources=tuple(_source_spec(source) for source in sources),
+            project_folder=str(project_folder.resolve()),
+            contact=contact,
+            concurrency=concurrency,
+            per_host=per_host,
+            timeout=timeout,
+        )
         try:
             for source in sources:
                 say(f'Crawling "{source.name}" ({source.render}).')
-                look = partial(_look, progress, source, outcome, frontier, began)
-                spec = _spec(outcome, source, project_folder, contact, timeout)
-                _fetch(
-                    store,
-                    frontier,
-                    spec,
-                    source,
-                    outcome,
-                    look,
-                )
+            _fetch(store, frontier, spec, outcome, lambda: _look(progress, outcome, frontier, began))
         finally:
             drain(store, frontier, outcome.hear)
             store.let_go()
     return outcome.result(time.monotonic() - began)
 
 
-def _spec(outcome: Outcome, source: SiteSource, folder: Path, contact: str, timeout: float) -> CrawlSpec:
+def _source_spec(source: SiteSource) -> SourceSpec:
     declared = source.declared()
-    return CrawlSpec(
-        run_id=outcome.run_id,
-        source_id=source_id(source.name, declared),
-        source=declared,
-        project_folder=str(folder.resolve()),
-        contact=contact,
-        timeout=timeout,
-    )
+    return SourceSpec(source_id(source.name, declared), declared)
 
 
-def _fetch(
-    store: Store, frontier: Frontier, spec: CrawlSpec, source: SiteSource, outcome: Outcome, look: Callable[[], None]
-) -> None:
-    frontier.add_source(spec.source_id, name=source.name, kind=source.kind, declared=spec.source)
+def _fetch(store: Store, frontier: Frontier, spec: CrawlSpec, outcome: Outcome, look: Callable[[], None]) -> None:
+    outbox = Outbox(frontier)
+    for source in spec.sources:
+        outbox.add_source(
+            source.source_id,
+            name=source.declared["name"],
+            kind=source.declared["kind"],
+            declared=source.declared,
+        )
     store.let_go()
     with tempfile.TemporaryDirectory(prefix="tilth-crawl-") as place:
         told, log = Path(place) / "spec.json", Path(place) / "log"
@@ -157,14 +163,14 @@ def _fetch(
             drained = time.monotonic()
             while not _ended(child):
                 look()
-                waiting, _ = frontier.waiting()
+                waiting, _ = outbox.waiting()
                 if waiting >= PAGES_WORTH_A_DRAIN or (waiting and time.monotonic() - drained > SECONDS_BETWEEN_DRAINS):
                     _drain_if_free(store, frontier, outcome)
                     drained = time.monotonic()
             said = child.stdout.read() if child.stdout else b""
         look()
         if child.returncode:
-            _raise_failure(source, child.returncode, said, log.read_text(errors="replace"))
+            _raise_failure(child.returncode, said, log.read_text(errors="replace"))
 
 
 def _drain_if_free(store: Store, frontier: Frontier, outcome: Outcome) -> None:
@@ -212,17 +218,16 @@ def _ended(child: "subprocess.Popen[bytes]") -> bool:
     return True
 
 
-def _raise_failure(source: SiteSource, code: int, said: bytes, log: str) -> None:
+def _raise_failure(code: int, said: bytes, log: str) -> None:
     last = said.decode(errors="replace").strip().splitlines()
     failure = json.loads(last[-1]) if last else {"kind": "failed", "message": _last_line(log) or f"exit code {code}"}
     if failure["kind"] == "disk-full":
         raise NoSpace(
-            f'No space left on the disk while "{source.name}" was crawled. What was fetched before is safe; '
+            "No space left on the disk while pages were fetched. What was fetched before is safe; "
             "free some room and crawl again."
         )
     error = CrawlFailed(
-        f'The crawl of "{source.name}" broke off ({failure["message"]}). What was fetched before is in the store; '
-        "crawl again."
+        f"The crawl broke off ({failure['message']}). What was fetched before is in the store; crawl again."
     )
     if log.strip():
         error.add_note(log[-4000:])
@@ -234,12 +239,10 @@ def _last_line(log: str) -> str:
     return lines[-1][:200] if lines else ""
 
 
-def _look(
-    progress: Callable[[Progress], None], source: SiteSource, outcome: Outcome, frontier: Frontier, began: float
-) -> None:
-    pages, records = frontier.waiting()
+def _look(progress: Callable[[Progress], None], outcome: Outcome, frontier: Frontier, began: float) -> None:
+    pages, records = Outbox(frontier).waiting()
     so_far = outcome.new + outcome.known + records
-    progress(Progress(source.name, outcome.pages + pages, so_far, time.monotonic() - began))
+    progress(Progress(outcome.pages + pages, so_far, time.monotonic() - began))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the process that fetches is told: one source, where things lie, and how it may behave."""
+"""What the process that fetches is told: which sources, where things lie, and how it may behave."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,26 +8,40 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class SourceSpec:
+    """A source: as declared, and how the store names that declaration."""
+
+    source_id: str
+    declared: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class CrawlSpec:
-    """One source's crawl.
+    """A crawl of one or more sources.
 
     Attributes:
         run_id: Names the crawl; the outbox keeps it with each page.
-        source_id: The source as declared, named by the store.
-        source: The declaration.
-        project_folder: Where `frontier.sqlite` and `warc/` lie.
+        sources: Their names differ.
+        project_folder: Where `frontier.sqlite`, `warc/` and `media/` lie.
         contact: How the people of a site can reach the user; empty: not said.
+        concurrency: So many requests are in hand at most, in all.
+        per_host: The same for one host.
         timeout: Seconds until a fetch is given up.
         max_bytes: A body over this, packed or unpacked, is not read.
+        extract_seconds: A page is read for no longer.
+        workers: Processes that read pages; 0: as many as fit the machine.
     """
 
     run_id: str
-    source_id: str
-    source: dict[str, Any]
+    sources: tuple[SourceSpec, ...]
     project_folder: str
     contact: str
+    concurrency: int = 16
+    per_host: int = 4
     timeout: float = 30.0
     max_bytes: int = 10 * 2**20
+    extract_seconds: float = 10.0
+    workers: int = 0
 
     @property
     def user_agent(self) -> str:
@@ -41,7 +55,8 @@ class CrawlSpec:
     @classmethod
     def read(cls, path: Path) -> "CrawlSpec":
         """What `write` wrote."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**told | {"sources": tuple(SourceSpec(**one) for one in told["sources"])})
 
 
 def user_agent(contact: str) -> str:

@@ -7,7 +7,8 @@ from itertools import groupby
 
 import pyarrow as pa
 
-from crawlers.frontier.file import Frontier, Waiting
+from crawlers.frontier.file import Frontier
+from crawlers.frontier.outbox import Outbox, Waiting
 from store.database import Store
 from store.pages import PAGES, add_pages
 from store.records import add_records
@@ -40,21 +41,21 @@ def drain(store: Store, frontier: Frontier, heard: Callable[[Drained], None]) ->
     `heard` is told of each batch once it is in the store. A kill at any moment leaves the outbox as it was or without
     what the store has; a batch that is brought in a second time changes nothing.
     """
-    pages = 0
-    while batch := frontier.take(PAGES_A_BATCH):
+    pages, outbox = 0, Outbox(frontier)
+    while batch := outbox.take(PAGES_A_BATCH):
         with store.transaction():
-            done = list(_bring_in(store, frontier, batch))
-        frontier.forget(batch)
+            done = list(_bring_in(store, outbox, batch))
+        outbox.forget(batch)
         pages += len(batch)
         for one in done:
             heard(one)
     return pages
 
 
-def _bring_in(store: Store, frontier: Frontier, batch: Sequence[Waiting]) -> Iterator[Drained]:
+def _bring_in(store: Store, outbox: Outbox, batch: Sequence[Waiting]) -> Iterator[Drained]:
     for source_id, group in groupby(sorted(batch, key=lambda w: (w.source_id, w.sequence)), key=lambda w: w.source_id):
         waiting = list(group)
-        source = frontier.source(source_id)
+        source = outbox.source(source_id)
         stored_id = add_source(store, name=source["name"], kind=source["kind"], declared=source["declared"])
         assert stored_id == source_id
         add_pages(store, pa.Table.from_pylist([_page_row(w) for w in waiting], schema=PAGES))
@@ -66,7 +67,7 @@ def _bring_in_records(store: Store, name: str, source_id: str, waiting: Sequence
     found = [(w, record) for w in waiting for record in w.records]
     if not found:
         return 0, 0
-    columns = ("natural_key", "text", "url", "metadata")
+    columns = ("natural_key", "text", "url", "metadata", "modality", "media_path")
     rows = pa.table({c: pa.array([record[c] for _, record in found], pa.string()) for c in columns})
     added = add_records(store, rows, source_name=name, source_id=source_id)
     sightings = pa.table(

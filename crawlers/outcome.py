@@ -77,7 +77,7 @@ class SourceTally:
         if page["depth"] == 0:
             self.starts[page["url"]] = error
         drawn = error is None or str(error).startswith("wait-for")
-        if not drawn or (page["status"] or 0) >= 300:
+        if not drawn or page.get("unchanged") or tally.get("role", "page") != "page" or (page["status"] or 0) >= 300:
             return
         self.html_pages += 1
         self.items += tally["items"]

@@ -1,4 +1,4 @@
-"""`python -m crawlers.run SPEC.json`: the process that fetches one source; Scrapy's reactor runs once in a process.
+"""`python -m crawlers.run SPEC.json`: the process that fetches; Scrapy's reactor runs once in a process.
 
 It ends when its standard input ends, so that a parent's death is its own. What it cannot go on from it says as one line
 of JSON on standard output, and ends with exit code 1.
@@ -11,10 +11,10 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from crawlers.crawl_spec import CrawlSpec
 from crawlers.frontier.file import Frontier, NoSpace
-from crawlers.kinds import kind_module, read_source
 from crawlers.scrapy_settings import scrapy_settings
 
 GRACE_SECONDS = 8.0
@@ -22,13 +22,13 @@ GRACE_SECONDS = 8.0
 
 
 def run(spec: CrawlSpec) -> int:
-    """Crawl one source to its end; gives the exit code."""
+    """Crawl the sources to their end; gives the exit code."""
     from scrapy.crawler import AsyncCrawlerProcess
 
-    source = read_source(spec.source)
-    spider = kind_module(source.kind).spider()
-    process = AsyncCrawlerProcess(scrapy_settings(spec) | spider.extra_settings(source))
-    crawler = process.create_crawler(spider)
+    from crawlers.spider import CrawlSpider
+
+    process = AsyncCrawlerProcess(scrapy_settings(spec) | _for_a_browser(spec))
+    crawler = process.create_crawler(CrawlSpider)
     with Frontier(Path(spec.project_folder) / "frontier.sqlite") as frontier:
         process.crawl(crawler, spec=spec, frontier=frontier)
         process.start()
@@ -37,6 +37,15 @@ def run(spec: CrawlSpec) -> int:
         say_failure(fatal or RuntimeError("the spider did not start"))
         return 1
     return 0
+
+
+def _for_a_browser(spec: CrawlSpec) -> dict[str, Any]:
+    if all(one.declared.get("render", "http") == "http" for one in spec.sources):
+        return {}
+    from crawlers.browser.page import browser_settings
+
+    settings = browser_settings()
+    return {name: value for name, value in settings.items() if not name.startswith("CONCURRENT_")}
 
 
 def say_failure(error: BaseException) -> None:

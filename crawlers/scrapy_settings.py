@@ -7,15 +7,17 @@ from crawlers.crawl_spec import CrawlSpec
 MIDDLEWARES: dict[str, int | None] = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "crawlers.bounds.StayInside": 90,
     "crawlers.manners.robots.RobotsAndDelay": 100,
-    "crawlers.bounds.PageLimit": 110,
+    "crawlers.manners.retry.TryAgain": 550,
     "crawlers.archive.Archive": 860,
+    "crawlers.manners.turns.Turns": 890,
 }
 
 
 def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
-    """The settings for one source's crawl; those that its kind needs come on top."""
+    """The settings for a crawl; those that a browser needs come on top."""
     return {
         "USER_AGENT": spec.user_agent,
         "ROBOTSTXT_OBEY": True,
@@ -24,8 +26,9 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
         # A port that anybody on the machine may talk to is nothing that a crawl needs.
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
-        "CONCURRENT_REQUESTS": 8,
-        "CONCURRENT_REQUESTS_PER_DOMAIN": 4,
+        "SCHEDULER": "crawlers.scheduler.FrontierScheduler",
+        "CONCURRENT_REQUESTS": spec.concurrency,
+        "CONCURRENT_REQUESTS_PER_DOMAIN": spec.per_host,
         # A host that answers slowly is asked less often.
         "AUTOTHROTTLE_ENABLED": True,
         "AUTOTHROTTLE_START_DELAY": 0.1,
@@ -44,9 +47,6 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
             "scrapy.exceptions.ResponseDataLossError",
         ],
         "HTTPERROR_ALLOW_ALL": True,  # a page that is an error is a page
-        # Near pages first: what is cut off by max_pages is then the far ones.
-        "DEPTH_PRIORITY": 1,
-        "SCHEDULER_MEMORY_QUEUE": "scrapy.squeues.FifoMemoryQueue",
         "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT": spec.timeout * 1000,
         "LOG_LEVEL": "WARNING",
         "LOG_VERSIONS": [],

@@ -1,104 +1,151 @@
-"""The spider of a site: asks for pages, follows their links, and puts each page with its records into the outbox."""
+"""The one spider of a crawl: fetches for all its sources, has each page read, and ends it in one transaction."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
+import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.http import Response, TextResponse
+from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawlers.crawl_spec import CrawlSpec
-from crawlers.extraction.page import Extraction, extract
 from crawlers.frontier.file import Frontier
-from crawlers.extraction.html_text import why_not_html
-from crawlers.page_error import PageLimitReached, describe
-from crawlers.scope import Scope, canonical_url
-from crawlers.site_source import SiteSource
+from crawlers.frontier.finish import Finished, finish
+from crawlers.frontier.passes import Passes
+from crawlers.frontier.queue import Fetched, Queue, Wanted, fingerprint
+from crawlers.media import write_media
+from crawlers.page import Extraction, Link
+from crawlers.page_error import describe
+from crawlers.page_row import PageEnd, fetched_page, page_row, to_remember
+from crawlers.reader import InProcessReader
+from crawlers.scheduler import FrontierScheduler
+from crawlers.scope import Scope, canonical_url, host_of
+from crawlers.source_run import IMAGE, SourceRun
 from crawlers.warc import WarcFile
 from store.errors import TilthError
-from store.page_id import page_id
 
-NOTHING = Extraction((), (), 0, 0)
+MAX_PAGES = "max_pages: the source has fetched as many pages as it may"
 
 
-class SiteSpider(Spider):
-    """Crawls one `SiteSource`.
+class CrawlSpider(Spider):
+    """Crawls the sources of a `CrawlSpec`.
 
     Attributes:
+        runs: Its sources by name.
         fatal: What made the crawl impossible to go on, such as a full disk; else None.
     """
 
-    name = "site"
+    name = "tilth"
 
     def __init__(self, spec: CrawlSpec, frontier: Frontier, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.spec = spec
         self.frontier = frontier
-        self.source = SiteSource.declare(spec.source)
-        self.scope = Scope(self.source)
-        about = {
-            "software": spec.user_agent,
-            "format": "WARC File Format 1.1",
-            "robots": "obey",
-            "isPartOf": self.source.name,
-        }
-        self.warc = WarcFile(Path(spec.project_folder), self.source.name, about)
+        self.queue = Queue(frontier)
+        self.passes = Passes(frontier)
+        self.folder = Path(spec.project_folder)
+        self.runs = {run.name: run for run in map(SourceRun.of, spec.sources)}
+        self.reader = InProcessReader()
         self.fatal: Exception | None = None
-        self._full = False
+        self._warcs: dict[str, WarcFile] = {}
+        for run in self.runs.values():
+            self._begin(run)
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> SiteSpider:
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> CrawlSpider:
         """As Scrapy makes it."""
+        from crawlers.manners.hosts import Hosts
+
         spider = super().from_crawler(crawler, *args, **kwargs)
+        crawler.hosts = Hosts(spider.frontier, per_host=spider.spec.per_host)  # type: ignore[attr-defined]
         crawler.signals.connect(spider.dropped, signals.request_dropped)
         return spider
 
-    @staticmethod
-    def extra_settings(source: SiteSource) -> dict[str, Any]:
-        """The Scrapy settings that this source needs beside those of every crawl."""
-        if source.render != "browser":
-            return {}
-        from crawlers.browser.page import browser_settings
-
-        return browser_settings()
+    @property
+    def source_names(self) -> Sequence[str]:
+        """For the scheduler: whose requests it gives out."""
+        return list(self.runs)
 
     async def start(self) -> AsyncIterator[Request]:
-        """The start pages."""
-        for url in sorted(self.scope.starts):
-            yield self._request(url)
+        """Nothing: the start pages are queued already."""
+        return
+        yield
 
-    def parse(self, response: Response, **_: Any) -> Iterator[Request]:
-        """Keep a page that was answered, and ask for what it links to."""
+    # -- what the scheduler asks ----------------------------------------------------------------------------------
+    def may_take(self, source: str) -> bool:
+        """Whether one more request of the source may be taken, as far as its `max_pages` goes."""
+        run = self.runs[source]
+        in_hand = self._scheduler.in_hand.values()
+        pages = sum(1 for hand in in_hand if hand.source == source and hand.request.meta["role"] != IMAGE)
+        if run.closed or run.pages + pages < run.source.max_pages:
+            return True
+        if pages:
+            return False  # one of these may turn out not to count
+        run.closed = True
+        run.skipped[MAX_PAGES] += self.queue.skip_queued(source, MAX_PAGES, but=IMAGE)
+        return True
+
+    def request_of(self, row: sqlite3.Row) -> Request | None:
+        """The Scrapy request of a row; None where its source no longer goes there, and then it is skipped."""
+        run = self.runs[row["source"]]
+        why = run.why_not(row["url"], row["role"])
+        if why is not None:
+            self.queue.skip(row["id"], f"scope: {why}")
+            return None
+        known = Fetched(**{field.name: row[field.name] for field in dataclasses.fields(Fetched)})
+        meta: dict[str, Any] = {
+            "source": run.name,
+            "role": row["role"],
+            "about": _about(row["about"]),
+            "asked": row["url"],
+            "depth": row["depth"],
+            "tries": row["tries"],
+            "known": known,
+            "rights": {},
+        }
+        headers = {}
+        if run.source.render == "browser" and row["role"] == "page":
+            from crawlers.browser.page import browser_meta
+
+            meta |= browser_meta(self, run.source, self.spec.timeout)
+        elif known.warc_file is not None and known.gave_records is not None:
+            if known.etag:
+                headers["If-None-Match"] = known.etag
+            if known.last_modified:
+                headers["If-Modified-Since"] = known.last_modified
+        return Request(row["url"], callback=self.parse, errback=self.failed, meta=meta, headers=headers)
+
+    def is_asked_anyway(self, request: Request) -> bool:
+        """Whether a redirect leads to a URL that its source asks for by itself."""
+        url = canonical_url(request.url)
+        row = self.queue.known(request.meta["source"], request.meta["role"], url) if url else None
+        return row is not None and row["state"] != "skipped"
+
+    # -- what Scrapy tells ----------------------------------------------------------------------------------------
+    async def parse(self, response: Response, **_: Any) -> None:
+        """Have a page read that was answered, and keep it."""
         request = response.request
         assert request is not None
-        error = self._what_is_wrong(response)
-        extraction = NOTHING
-        if error is None:
-            extraction, error = self._extract(response)
-            error = error or request.meta.get("browser_notes", {}).get("waiting")
-        self._keep(request, error, response=response, extraction=extraction)
-        if self._full or request.meta.get("depth", 0) >= self.source.max_depth:
-            return
-        for url in extraction.links:
-            if self.scope.why_not(url) is None:
-                yield self._request(url)
+        try:
+            end = await self._read(request, response)
+        except Exception as error:  # a page's trouble is its own; the crawl goes on
+            self.logger.warning("Reading failed on %s", response.url, exc_info=True)
+            end = PageEnd(f"extract: {type(error).__name__}: {str(error)[:200]}", page=fetched_page(request, response))
+        self._keep(request, end)
 
     def failed(self, failure: Failure) -> None:
         """Keep a page that could not be had, with the reason."""
         request: Request = failure.request  # type: ignore[attr-defined]
         error = failure.value
         assert error is not None
-        if isinstance(error, PageLimitReached):
-            self._full = True
-            return
         if self.fatal is not None:
             return
         blocked = request.meta.get("browser_notes", {}).get("blocked")
@@ -107,14 +154,14 @@ class SiteSpider(Spider):
         else:
             spec = self.spec
             said = describe(error, url=request.url, timeout=spec.timeout, max_bytes=spec.max_bytes)
-        self._keep(request, said)
+        self._keep(request, PageEnd(said))
 
     def dropped(self, request: Request, **_: Any) -> None:
         """Keep a page that redirects to one which is asked for anyway; the target is not fetched a second time."""
-        if "redirect_times" in request.meta:
+        if "redirect_times" in request.meta and "frontier_id" in request.meta:
             asked = request.meta["asked"]
             loops = canonical_url(request.url) in {canonical_url(url) for url in request.meta["redirect_urls"]}
-            self._keep(request, f"redirect: {asked} redirects in a circle" if loops else None)
+            self._keep(request, PageEnd(f"redirect: {asked} redirects in a circle" if loops else None))
 
     def give_up(self, error: Exception) -> None:
         """End the crawl: going on would lose what is fetched."""
@@ -124,85 +171,120 @@ class SiteSpider(Spider):
             assert engine is not None
             self._closing = asyncio.ensure_future(engine.close_spider_async(reason="gave up"))
 
-    def closed(self, _reason: str) -> None:
+    async def closed(self, reason: str) -> None:
         """Scrapy calls this at the end."""
-        self.warc.close()
+        await self.reader.close()
+        for warc in self._warcs.values():
+            warc.close()
+        if reason == "finished" and self.fatal is None:
+            for name in self.runs:
+                self.passes.end(name)
 
-    def _request(self, url: str) -> Request:
-        meta: dict[str, Any] = {"asked": url}
-        if self.source.render == "browser":
-            from crawlers.browser.page import browser_meta
+    # -- what middlewares ask -------------------------------------------------------------------------------------
+    def warc_of(self, request: Request) -> WarcFile:
+        """The file in which the answers to a request are kept: its source's, or that of the hosts' own files."""
+        name = request.meta.get("source", "hosts")
+        if name not in self._warcs:
+            about = {"software": self.spec.user_agent, "format": "WARC File Format 1.1", "robots": "obey"}
+            self._warcs[name] = WarcFile(self.folder, name, about | {"isPartOf": name})
+        return self._warcs[name]
 
-            meta |= browser_meta(self, self.source, self.spec.timeout)
-        return Request(url, callback=self.parse, errback=self.failed, meta=meta)
+    def scope_of(self, request: Request) -> Scope | None:
+        """The bounds of the source that a request is for."""
+        run = self.runs.get(request.meta.get("source", ""))
+        return run.scope if run is not None else None
 
-    def _what_is_wrong(self, response: Response) -> str | None:
-        if not 200 <= response.status < 300:
-            return f"status: the server answered {response.status}"
-        why = why_not_html(_header(response, "Content-Type"), response.body)
-        return f"not-html: {why}" if why else None
+    # -------------------------------------------------------------------------------------------------------------
+    @property
+    def _scheduler(self) -> FrontierScheduler:
+        engine = self.crawler.engine
+        assert engine is not None and isinstance(engine.scheduler, FrontierScheduler)
+        return engine.scheduler
 
-    def _extract(self, response: Response) -> tuple[Extraction, str | None]:
-        body, kind = _body(response), _header(response, "Content-Type")
-        if "playwright" in response.flags:
-            kind = "text/html; charset=utf-8"
+    def _begin(self, run: SourceRun) -> None:
+        begun = self.passes.begin(run.name, run.source_id, recrawl_after=run.recrawl_after)
+        run.number, run.pages = begun.number, begun.pages
+        links: list[Link] = run.module.start(run.source)
+        with self.frontier.transaction():
+            self.queue.add([_wanted(run, link, 0) for link in links], lambda _: run.number)
+            self.passes.ask_again(run.name, run.number, [fingerprint(link.role, link.url) for link in links])
+
+    async def _read(self, request: Request, response: Response) -> PageEnd:
+        run, known = self.runs[request.meta["source"]], request.meta["known"]
+        page = fetched_page(request, response)
+        same_reading = known.source_id == run.source_id and known.gave_records is not None
+        if page.status == 304 and known.warc_file is not None:
+            if same_reading:
+                return PageEnd(unchanged="validator")
+            page = self._from_warc(known, page)
+        elif not 200 <= page.status < 300:
+            return PageEnd(f"status: the server answered {page.status}", page=page)
+        elif same_reading and hashlib.sha256(page.body).hexdigest() == known.body_hash:
+            return PageEnd(unchanged="body", page=page)
+        extraction = await self.reader.read(run.source, page)
+        error = extraction.error or request.meta.get("browser_notes", {}).get("waiting")
+        if not run.source.extract:
+            extraction = dataclasses.replace(extraction, records=(), text_hash=None)
+        unchanged = None
+        if same_reading and error is None and extraction.text_hash and extraction.text_hash == known.text_hash:
+            unchanged, extraction = "text", dataclasses.replace(extraction, records=())
+        if page.role == IMAGE:
+            write_media(self.folder, extraction.records, page.body)
+        return PageEnd(error, unchanged, page, extraction)
+
+    def _from_warc(self, known: Fetched, page: Any) -> Any:
+        from crawlers.warc import read_answer
+
+        assert known.warc_file is not None and known.warc_offset is not None
+        headers, body = read_answer(self.folder / known.warc_file, known.warc_offset)
+        return dataclasses.replace(page, headers=headers, body=body)
+
+    def _keep(self, request: Request, end: PageEnd) -> None:
+        if self.fatal is not None:
+            return
+        meta = request.meta
+        run, known = self.runs[meta["source"]], meta["known"]
+        row = page_row(request, run.source_id, end, known)
+        extraction = end.extraction
+        counts = meta["role"] != IMAGE and meta.get("robots") != "disallowed"
+        done = Finished(
+            row=meta["frontier_id"],
+            source=run.name,
+            run_id=self.spec.run_id,
+            source_id=run.source_id,
+            page=row,
+            tally={
+                "items": extraction.items,
+                "empty": extraction.empty,
+                "unmatched": dict(extraction.unmatched),
+                "role": meta["role"],
+            },
+            records=extraction.records,
+            fetched=to_remember(row, run.source_id, end, known),
+            wanted=self._wanted(run, extraction, meta["depth"]),
+            counts=counts,
+        )
         try:
-            return extract(self.source, response.url, body, kind), None
-        except Exception as error:  # whatever a page does to the parsers is this page's trouble alone
-            self.logger.warning("Extraction failed on %s", response.url, exc_info=True)
-            return NOTHING, f"extract: {type(error).__name__}: {str(error)[:200]}"
-
-    def _keep(
-        self,
-        request: Request,
-        error: str | None,
-        *,
-        response: Response | None = None,
-        extraction: Extraction = NOTHING,
-    ) -> None:
-        row = self._page_row(request, response, error)
-        tally = {"items": extraction.items, "empty": extraction.empty, "unmatched": dict(extraction.unmatched)}
-        try:
-            self.frontier.add_page(self.spec.run_id, self.spec.source_id, row, tally, extraction.records)
+            new = finish(self.frontier, done, run.number)
         except (sqlite3.Error, TilthError) as trouble:
             self.give_up(trouble)
+            return
+        for wanted, is_new in zip(done.wanted, new, strict=True):
+            if is_new and not wanted.skipped:
+                self._scheduler.stir(run.name, wanted.host)
+        self._scheduler.let_go(meta["frontier_id"])
+        run.pages += counts
 
-    def _page_row(self, request: Request, response: Response | None, error: str | None) -> Mapping[str, Any]:
-        meta = request.meta
-        at = meta.get("fetched_at") or datetime.now(UTC)
-        status, headers = meta.get("answer", (None, {}))
-        warc = meta.get("warc")
-        url = response.url if response is not None else request.url
-        body = _body(response) if response is not None else None
-        return {
-            "page_id": page_id(self.spec.source_id, meta["asked"], at),
-            "url": meta["asked"],
-            "final_url": canonical_url(url) if status is not None else None,
-            "fetched_at": at.isoformat(timespec="microseconds"),
-            "status": status,
-            "content_type": headers.get("content-type"),
-            "etag": headers.get("etag"),
-            "last_modified": headers.get("last-modified"),
-            "body_hash": hashlib.sha256(body).hexdigest() if body is not None else None,
-            "body_bytes": len(body) if body is not None else None,
-            "seconds": meta.get("download_latency"),
-            "warc_file": warc.file if warc else None,
-            "warc_offset": warc.offset if warc else None,
-            "robots": meta.get("robots"),
-            "rights": None,
-            "rendered": self.source.render,
-            "depth": meta.get("depth", 0),
-            "error": error,
-        }
+    def _wanted(self, run: SourceRun, extraction: Extraction, depth: int) -> list[Wanted]:
+        if depth >= run.source.max_depth:
+            return []
+        return [_wanted(run, link, depth + 1) for link in extraction.links if run.why_not(link.url, link.role) is None]
 
 
-def _header(response: Response, name: str) -> str | None:
-    value = response.headers.get(name)
-    return value.decode("latin-1") if value is not None else None
+def _wanted(run: SourceRun, link: Link, depth: int) -> Wanted:
+    return Wanted(run.name, link.url, host_of(link.url), link.role, link.about, link.priority, depth)
 
 
-def _body(response: Response) -> bytes:
-    """What the page says: as sent, or as the browser drew it, which has no coding of its own and is kept as UTF-8."""
-    if "playwright" in response.flags and isinstance(response, TextResponse):
-        return response.text.encode()
-    return response.body
+def _about(kept: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(kept) if kept else {}
+    return found

@@ -105,5 +105,23 @@ class WarcFile:
         self._offset += len(member)
 
 
+def read_answer(path: Path, offset: int) -> tuple[tuple[tuple[str, str], ...], bytes]:
+    """Headers (names in lower case) and body of an answer that was kept, its content coding undone.
+
+    Raises:
+        OSError: The file is not there.
+        ValueError: No whole answer lies there.
+    """
+    from fastwarc.stream_io import FileStream
+    from fastwarc.warc import ArchiveIterator
+
+    stream = FileStream(str(path), "rb")
+    stream.seek(offset)
+    for record in ArchiveIterator(stream, parse_http=True, auto_decode="all"):
+        headers = record.http_headers if record.http_headers is not None else record.headers
+        return tuple((name.lower(), value) for name, value in headers), record.reader.read()
+    raise ValueError(f"{path} holds no answer at {offset}")
+
+
 def _dated(at: datetime) -> dict[str, str]:
     return {"WARC-Date": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")}

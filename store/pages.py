@@ -28,6 +28,7 @@ PAGES = pa.schema(
         ("depth", pa.int32()),
         ("records_found", pa.int32()),
         ("error", pa.string()),
+        ("unchanged", pa.string()),
     ]
 )
 """The columns of the table; `error` reads `kind: a sentence`, the kind in one word."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
     from playwright.async_api import Request as BrowserRequest
 
-    from crawlers.spider import SiteSpider
+    from crawlers.spider import CrawlSpider
 
 DECORATION = frozenset({"image", "font", "media"})
 
@@ -56,14 +56,14 @@ def is_decoration(request: BrowserRequest) -> bool:
     return request.resource_type in DECORATION
 
 
-def browser_meta(spider: SiteSpider, source: SiteSource, timeout: float) -> dict[str, Any]:
+def browser_meta(spider: CrawlSpider, source: SiteSource, timeout: float) -> dict[str, Any]:
     """The `Request.meta` that has a page drawn by the browser."""
     from scrapy_playwright.page import PageMethod
 
     meta: dict[str, Any] = {"playwright": True, "playwright_page_goto_kwargs": {"timeout": timeout * 1000}}
     notes: dict[str, Any] = {}
     meta["browser_notes"] = notes
-    meta["playwright_page_init_callback"] = _guard(spider, notes)
+    meta["playwright_page_init_callback"] = _guard(spider, source, notes)
     if source.wait_for is not None:
         meta["playwright_page_methods"] = [PageMethod(_wait_for(source.wait_for, timeout, notes))]
     return meta
@@ -82,7 +82,9 @@ def _wait_for(selector: str, timeout: float, notes: dict[str, Any]) -> Callable[
     return wait
 
 
-def _guard(spider: SiteSpider, notes: dict[str, Any]) -> Callable[[Page, Request], Coroutine[Any, Any, None]]:
+def _guard(
+    spider: CrawlSpider, source: SiteSource, notes: dict[str, Any]
+) -> Callable[[Page, Request], Coroutine[Any, Any, None]]:
     """Before each document that a tab is about to load, redirects too: is it inside, and does robots.txt allow it?
 
     Playwright's own routes do not see redirects; Chromium's Fetch domain does.
@@ -108,7 +110,7 @@ def _guard(spider: SiteSpider, notes: dict[str, Any]) -> Callable[[Page, Request
         url = event["request"]["url"]
         why = None
         if url.startswith(("http:", "https:")):
-            why = outside(spider.scope, url)
+            why = outside(spider.runs[source.name].scope, url)
             robots = spider.crawler.get_downloader_middleware(RobotsAndDelay)
             if why is None and robots is not None and not await robots.allows(url):
                 why = "robots.txt disallows it"

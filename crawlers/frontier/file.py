@@ -1,46 +1,17 @@
-"""`frontier.sqlite`: what a crawl has done and the store does not have yet.
+"""`frontier.sqlite`, open: what is to be fetched, what was, and what the store does not have yet.
 
 The process that fetches writes here, page by page; the process that owns the store takes from here, batch by batch. A
-page and what it gave become durable together, so a kill of either loses nothing: what lies here is brought in by the
-next crawl, and what was brought in but not yet taken away is known by its keys.
+page, what it gave and that it is done become durable together, so a kill of either loses nothing.
 """
 
-import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crawlers.extraction.page import FoundRecord
+from crawlers.frontier.tables import VERSIONS, statements
 from store.errors import TilthError
-
-VERSION = 1
-TABLES = """
-CREATE TABLE sources (
-    source_id TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    declared TEXT NOT NULL              -- JSON
-);
-CREATE TABLE outbox_pages (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    run_id TEXT NOT NULL,               -- which crawl fetched it
-    source_id TEXT NOT NULL,
-    page TEXT NOT NULL,                 -- JSON: a row of the store's pages, times as ISO 8601
-    tally TEXT NOT NULL                 -- JSON: items, empty, unmatched
-);
-CREATE TABLE outbox_records (
-    page_sequence INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    natural_key TEXT,
-    text TEXT NOT NULL,
-    url TEXT NOT NULL,
-    metadata TEXT NOT NULL,             -- JSON
-    PRIMARY KEY (page_sequence, position)
-) WITHOUT ROWID;
-"""
 
 
 class FrontierUnreadable(TilthError):
@@ -49,18 +20,6 @@ class FrontierUnreadable(TilthError):
 
 class NoSpace(TilthError):
     """There was no room to keep a page; what was kept before is safe."""
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A page in the outbox, with what it gave."""
-
-    sequence: int
-    run_id: str
-    source_id: str
-    page: Mapping[str, Any]
-    tally: Mapping[str, Any]
-    records: tuple[Mapping[str, Any], ...]
 
 
 class Frontier:
@@ -72,12 +31,14 @@ class Frontier:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._depth = 0
         try:
-            self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None, cached_statements=256)
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
             # A commit survives the death of the process; a power cut may take the last ones, never a part of one.
             self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA cache_size = -32000")  # KiB: the tops of a million rows' indexes
             self._prepare()
         except sqlite3.DatabaseError as error:
             raise FrontierUnreadable(
@@ -94,96 +55,55 @@ class Frontier:
         """Close the file."""
         self._db.close()
 
-    def add_source(self, source_id: str, *, name: str, kind: str, declared: Mapping[str, Any]) -> None:
-        """Note a source, which pages name by its id."""
-        with self._transaction():
-            self._db.execute(
-                "INSERT OR IGNORE INTO sources VALUES (?, ?, ?, ?)", [source_id, name, kind, json.dumps(declared)]
-            )
+    def read(self, sql: str, args: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """The rows of a query."""
+        return self._db.execute(sql, args).fetchall()
 
-    def add_page(
-        self,
-        run_id: str,
-        source_id: str,
-        page: Mapping[str, Any],
-        tally: Mapping[str, Any],
-        records: Sequence[FoundRecord] = (),
-    ) -> None:
-        """Put a page and its records into the outbox, together or not at all."""
-        url = page["final_url"] or page["url"]
-        with self._transaction():
-            cursor = self._db.execute(
-                "INSERT INTO outbox_pages (run_id, source_id, page, tally) VALUES (?, ?, ?, ?)",
-                [run_id, source_id, json.dumps(page), json.dumps(tally)],
-            )
-            self._db.executemany(
-                "INSERT INTO outbox_records VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        cursor.lastrowid,
-                        r.position,
-                        r.natural_key,
-                        r.text,
-                        url,
-                        json.dumps(r.metadata, ensure_ascii=False),
-                    )
-                    for r in records
-                ],
-            )
+    def write(self, sql: str, args: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run one statement that writes; by itself it is a transaction of its own."""
+        if self._depth:
+            return self._db.execute(sql, args)
+        with self._clear_about_the_disk():
+            return self._db.execute(sql, args)
 
-    def source(self, source_id: str) -> Mapping[str, Any]:
-        """`name`, `kind` and `declared` of a source that was noted."""
-        row = self._db.execute("SELECT name, kind, declared FROM sources WHERE source_id = ?", [source_id]).fetchone()
-        return {"name": row["name"], "kind": row["kind"], "declared": json.loads(row["declared"])}
-
-    def waiting(self) -> tuple[int, int]:
-        """How many pages and records lie in the outbox."""
-        return tuple(
-            self._db.execute(
-                "SELECT (SELECT count(*) FROM outbox_pages), (SELECT count(*) FROM outbox_records)"
-            ).fetchone()
-        )
-
-    def take(self, limit: int) -> list[Waiting]:
-        """The oldest pages of the outbox, at most `limit`; they stay there until `forget`."""
-        pages = self._db.execute("SELECT * FROM outbox_pages ORDER BY sequence LIMIT ?", [limit]).fetchall()
-        if not pages:
-            return []
-        rows: dict[int, list[Mapping[str, Any]]] = {row["sequence"]: [] for row in pages}
-        for row in self._db.execute(
-            "SELECT * FROM outbox_records WHERE page_sequence BETWEEN ? AND ? ORDER BY page_sequence, position",
-            [pages[0]["sequence"], pages[-1]["sequence"]],
-        ):
-            rows[row["page_sequence"]].append(dict(row))
-        return [
-            Waiting(
-                row["sequence"],
-                row["run_id"],
-                row["source_id"],
-                json.loads(row["page"]),
-                json.loads(row["tally"]),
-                tuple(rows[row["sequence"]]),
-            )
-            for row in pages
-        ]
-
-    def forget(self, taken: Sequence[Waiting]) -> None:
-        """Remove from the outbox what the store has."""
-        ends = [taken[0].sequence, taken[-1].sequence]
-        with self._transaction():
-            self._db.execute("DELETE FROM outbox_records WHERE page_sequence BETWEEN ? AND ?", ends)
-            self._db.execute("DELETE FROM outbox_pages WHERE sequence BETWEEN ? AND ?", ends)
+    def write_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> sqlite3.Cursor:
+        """Run one statement for each row, all or none."""
+        with self.transaction():
+            return self._db.executemany(sql, rows)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside becomes durable together, or not at all; an inner one joins the outer.
+
+        Raises:
+            NoSpace: The disk is full.
+        """
+        if self._depth:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            return
+        with self._clear_about_the_disk():
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._depth = 1
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk may have ended it already
+                    self._db.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth = 0
+
+    @contextmanager
+    def _clear_about_the_disk(self) -> Iterator[None]:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
             yield
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            if self._db.in_transaction:  # a full disk may have ended it already
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and "disk is full" in str(error):
+        except sqlite3.OperationalError as error:
+            if "disk is full" in str(error):
                 raise NoSpace(
                     f"No space left on the disk that holds {self.path}. What was fetched before is safe; "
                     "free some room and crawl again."
@@ -191,11 +111,14 @@ class Frontier:
             raise
 
     def _prepare(self) -> None:
-        with self._transaction():
+        newest = len(VERSIONS)
+        with self.transaction():
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > VERSION:
+            if version > newest:
                 raise FrontierUnreadable(f"{self.path} was made by a newer tilth (version {version}); upgrade tilth.")
-            if version == 0:
-                for statement in TABLES.strip().rstrip(";").split(";\n"):
+            if version == newest:
+                return
+            for script in VERSIONS[version:]:
+                for statement in statements(script):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
+            self._db.execute(f"PRAGMA user_version = {newest}")

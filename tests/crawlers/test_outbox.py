@@ -8,8 +8,9 @@ import pytest
 
 from crawlers import drain as draining
 from crawlers.drain import Drained, drain
-from crawlers.extraction.page import FoundRecord
 from crawlers.frontier.file import Frontier, FrontierUnreadable, NoSpace
+from crawlers.frontier.outbox import Outbox
+from crawlers.page import FoundRecord
 from store.database import Store
 from store.page_id import page_id
 from store.pages import pages
@@ -39,8 +40,8 @@ def put(frontier: Frontier, number: int, texts: list[str], **changed: Any) -> st
         **changed,
     }
     found = [FoundRecord(i, None, text, {"n": i}) for i, text in enumerate(texts)]
-    frontier.add_source(SOURCE, name="forum", kind="site", declared=DECLARED)
-    frontier.add_page("run", SOURCE, page, {"items": len(texts), "empty": 0, "unmatched": {}}, found)
+    Outbox(frontier).add_source(SOURCE, name="forum", kind="site", declared=DECLARED)
+    Outbox(frontier).add_page("run", SOURCE, page, {"items": len(texts), "empty": 0, "unmatched": {}}, found)
     return str(page["page_id"])
 
 
@@ -67,7 +68,7 @@ def test_pages_records_and_sightings_arrive_together(frontier: Frontier, store: 
     assert drain(store, frontier, heard.append) == 2
     assert counts(store) == (1, 2, 2, 3)
     assert [(d.source_name, len(d.pages), d.new, d.known) for d in heard] == [("forum", 2, 2, 1)]
-    assert frontier.waiting() == (0, 0)
+    assert Outbox(frontier).waiting() == (0, 0)
     rows = {row["text"]: row for row in records(store).to_pylist()}
     assert rows["alpha"]["url"] == "http://a.example/1" and rows["alpha"]["metadata"] == '{"n": 0}'
     seen = first_pages(store, [rows["beta"]["record_id"], "unknown"]).to_pylist()
@@ -81,15 +82,15 @@ def test_a_death_between_the_store_and_the_outbox_adds_nothing_twice(
 ) -> None:
     put(frontier, 1, ["alpha", "beta"])
 
-    def die(_: object) -> None:
+    def die(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(frontier, "forget", die)
+        patched.setattr(Outbox, "forget", die)
         drain(store, frontier, lambda _: None)
-    assert counts(store) == (1, 1, 2, 2) and frontier.waiting() == (1, 2)
+    assert counts(store) == (1, 1, 2, 2) and Outbox(frontier).waiting() == (1, 2)
     drain(store, frontier, lambda _: None)
-    assert counts(store) == (1, 1, 2, 2) and frontier.waiting() == (0, 0)
+    assert counts(store) == (1, 1, 2, 2) and Outbox(frontier).waiting() == (0, 0)
 
 
 def test_a_death_inside_the_transaction_leaves_store_and_outbox_as_they_were(
@@ -103,7 +104,7 @@ def test_a_death_inside_the_transaction_leaves_store_and_outbox_as_they_were(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(draining, "add_sightings", die)
         drain(store, frontier, lambda _: None)
-    assert counts(store) == (0, 0, 0, 0) and frontier.waiting() == (1, 1)
+    assert counts(store) == (0, 0, 0, 0) and Outbox(frontier).waiting() == (1, 1)
     drain(store, frontier, lambda _: None)
     assert counts(store) == (1, 1, 1, 1)
 
@@ -128,11 +129,11 @@ def test_an_item_that_stands_twice_on_a_page_is_one_sighting(frontier: Frontier,
 
 
 def test_a_page_and_its_records_enter_the_outbox_together_or_not_at_all(frontier: Frontier) -> None:
-    frontier.add_source(SOURCE, name="forum", kind="site", declared=DECLARED)
+    Outbox(frontier).add_source(SOURCE, name="forum", kind="site", declared=DECLARED)
     twice = [FoundRecord(0, None, "a", {}), FoundRecord(0, None, "b", {})]  # one position cannot hold two
     with pytest.raises(Exception, match="UNIQUE"):
-        frontier.add_page("run", SOURCE, {"url": "u", "final_url": None}, {}, twice)
-    assert frontier.waiting() == (0, 0)
+        Outbox(frontier).add_page("run", SOURCE, {"url": "u", "final_url": None}, {}, twice)
+    assert Outbox(frontier).waiting() == (0, 0)
 
 
 def test_a_file_that_is_no_frontier_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,311 @@
+"""The requests of a frontier: queued, leased, done or skipped; every URL that a source knows is one row, on disk."""
+
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import psutil
+
+from crawlers.frontier.file import Frontier
+
+LONGEST_WAIT = 86_400.0
+"""Seconds: a row that would wait longer was put back by a clock that has gone backwards since."""
+DEATHS_FORGIVEN = 3
+"""A request that was in hand at more deaths of the process than this is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request to be queued, unless it is known.
+
+    Attributes:
+        source: The source's name.
+        url: Canonical.
+        host: Of the URL, `host` or `host:port`.
+        request: Of another spider than ours: the whole Scrapy request.
+        skipped: Why it is noted but will not be fetched.
+    """
+
+    source: str
+    url: str
+    host: str
+    role: str = "page"
+    about: Mapping[str, Any] | None = None
+    priority: int = 0
+    depth: int = 0
+    request: bytes | None = None
+    skipped: str | None = None
+    fingerprint: bytes | None = None
+
+    @property
+    def key(self) -> bytes:
+        """By what it is known within its source."""
+        return self.fingerprint or fingerprint(self.role, self.url)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What is kept of an answer for the next time that its URL is asked."""
+
+    status: int | None = None
+    fetched_at: float | None = None
+    page_id: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    text_hash: str | None = None
+    warc_file: str | None = None
+    warc_offset: int | None = None
+    source_id: str | None = None
+    gave_records: int | None = None
+
+
+def fingerprint(role: str, url: str) -> bytes:
+    """16 bytes that name a request within its source."""
+    return hashlib.sha256(f"{role}\n{url}".encode()).digest()[:16]
+
+
+@cache
+def this_process() -> str:
+    """Names this process among all that ever ran on the machine: its pid and when it began."""
+    return f"{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+class Queue:
+    """The requests of a frontier."""
+
+    def __init__(self, frontier: Frontier) -> None:
+        self._frontier = frontier
+
+    def add(self, wanted: Iterable[Wanted], pass_of: Callable[[str], int] = lambda _: 1) -> list[bool]:
+        """Queue what is not known yet; says of each whether it was new."""
+        new = []
+        with self._frontier.transaction():
+            for one in wanted:
+                new.append(
+                    self._frontier.write(
+                        """
+                        INSERT OR IGNORE INTO requests
+                            (source, fingerprint, url, role, about, host, priority, depth, pass, state, why, request)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        """,
+                        (
+                            one.source,
+                            one.key,
+                            one.url,
+                            one.role,
+                            json.dumps(dict(one.about), ensure_ascii=False) if one.about else None,
+                            one.host,
+                            one.priority,
+                            one.depth,
+                            pass_of(one.source),
+                            "skipped" if one.skipped else "queued",
+                            one.skipped,
+                            one.request,
+                        ),
+                    ).rowcount
+                    > 0
+                )
+        return new
+
+    def known(self, source: str, role: str, url: str) -> sqlite3.Row | None:
+        """The row of a URL, where the source knows it."""
+        found = self._frontier.read(
+            "SELECT * FROM requests WHERE source = ? AND fingerprint = ?", (source, fingerprint(role, url))
+        )
+        return found[0] if found else None
+
+    def hosts(self, source: str) -> list[str]:
+        """The hosts of which the source has requests that may be taken now."""
+        found = self._frontier.read(
+            """
+            WITH RECURSIVE ready (host) AS (
+                SELECT min(host) FROM requests WHERE source = :source AND state = 'queued' AND not_before = 0
+                UNION ALL
+                SELECT (
+                    SELECT min(host) FROM requests
+                    WHERE source = :source AND host > ready.host AND state = 'queued' AND not_before = 0
+                )
+                FROM ready
+                WHERE ready.host IS NOT NULL
+            )
+            SELECT host FROM ready WHERE host IS NOT NULL
+            """,
+            {"source": source},  # type: ignore[arg-type]
+        )
+        return [row["host"] for row in found]
+
+    def sources(self) -> list[str]:
+        """The sources that have any request."""
+        found = self._frontier.read(
+            """
+            WITH RECURSIVE each (source) AS (
+                SELECT min(source) FROM requests
+                UNION ALL
+                SELECT (SELECT min(source) FROM requests WHERE source > each.source)
+                FROM each
+                WHERE each.source IS NOT NULL
+            )
+            SELECT source FROM each WHERE source IS NOT NULL
+            """
+        )
+        return [row["source"] for row in found]
+
+    def lease(self, source: str, host: str) -> sqlite3.Row | None:
+        """Take the request of a source on a host that comes first: by priority, then depth, then order."""
+        with self._frontier.transaction():
+            found = self._frontier.read(
+                """
+                SELECT * FROM requests
+                WHERE source = ? AND host = ? AND state = 'queued' AND not_before = 0
+                ORDER BY priority DESC, depth, id
+                LIMIT 1
+                """,
+                (source, host),
+            )
+            if not found:
+                return None
+            self._frontier.write(
+                "UPDATE requests SET state = 'leased', owner = ? WHERE id = ?", (this_process(), found[0]["id"])
+            )
+        return found[0]
+
+    def put_back(self, row: int, not_before: float, tries: int) -> None:
+        """Queue a leased request again, not to be taken before that moment (epoch seconds)."""
+        self._frontier.write(
+            """
+            UPDATE requests SET state = 'queued', owner = NULL, not_before = ?, tries = ?
+            WHERE id = ? AND state = 'leased'
+            """,
+            (max(not_before, 0.0), tries, row),
+        )
+
+    def done(self, row: int, fetched: Fetched) -> None:
+        """Note that a request was answered, or is given up, and what is to be known the next time."""
+        self._frontier.write(
+            """
+            UPDATE requests
+            SET state = 'done', owner = NULL, tries = 0, deaths = 0, not_before = 0, status = ?, fetched_at = ?,
+                page_id = ?, etag = ?, last_modified = ?, body_hash = ?, text_hash = ?, warc_file = ?, warc_offset = ?,
+                source_id = ?, gave_records = ?
+            WHERE id = ?
+            """,
+            (
+                fetched.status,
+                fetched.fetched_at,
+                fetched.page_id,
+                fetched.etag,
+                fetched.last_modified,
+                fetched.body_hash,
+                fetched.text_hash,
+                fetched.warc_file,
+                fetched.warc_offset,
+                fetched.source_id,
+                fetched.gave_records,
+                row,
+            ),
+        )
+
+    def skip(self, row: int, why: str) -> None:
+        """Note that a request will not be made."""
+        self._frontier.write(
+            "UPDATE requests SET state = 'skipped', owner = NULL, not_before = 0, why = ? WHERE id = ?", (why, row)
+        )
+
+    def skip_queued(self, source: str, why: str, *, but: str) -> int:
+        """Skip all that a source has queued, but for one role; gives how many."""
+        return self._frontier.write(
+            """
+            UPDATE requests SET state = 'skipped', not_before = 0, why = ?
+            WHERE source = ? AND state = 'queued' AND role <> ?
+            """,
+            (why, source, but),
+        ).rowcount
+
+    def wake(self, now: float | None = None) -> list[tuple[str, str]]:
+        """Let requests whose time has come be taken; gives their sources and hosts."""
+        now = time.time() if now is None else now
+        due = self._frontier.read(
+            """
+            SELECT DISTINCT source, host FROM requests
+            WHERE state = 'queued' AND not_before > 0 AND (not_before <= ?1 OR not_before > ?1 + ?2)
+            """,
+            (now, LONGEST_WAIT),
+        )
+        if due:
+            self._frontier.write(
+                """
+                UPDATE requests SET not_before = 0
+                WHERE state = 'queued' AND not_before > 0 AND (not_before <= ?1 OR not_before > ?1 + ?2)
+                """,
+                (now, LONGEST_WAIT),
+            )
+        return [(row["source"], row["host"]) for row in due]
+
+    def next_due(self, sources: Sequence[str]) -> float | None:
+        """When the first request that waits may be taken, in epoch seconds; None when none waits."""
+        marks = ", ".join("?" * len(sources))
+        (row,) = self._frontier.read(
+            f"""
+            SELECT min(not_before) FROM requests
+            WHERE state = 'queued' AND not_before > 0 AND source IN ({marks})
+            """,
+            tuple(sources),
+        )
+        return None if row[0] is None else float(row[0])
+
+    def take_back(self) -> tuple[int, int]:
+        """Queue again what processes that are gone had leased.
+
+        Gives how many, and how many of them were in hand at so many deaths that they are skipped.
+        """
+        again = given_up = 0
+        with self._frontier.transaction():
+            for row in self._frontier.read("SELECT DISTINCT owner FROM requests WHERE state = 'leased'"):
+                if row["owner"] != this_process() and _lives(row["owner"]):
+                    continue
+                given_up += self._frontier.write(
+                    """
+                    UPDATE requests SET state = 'skipped', owner = NULL,
+                        why = 'killed: the process that fetches died each time this page was in hand'
+                    WHERE state = 'leased' AND owner = ? AND deaths >= ?
+                    """,
+                    (row["owner"], DEATHS_FORGIVEN),
+                ).rowcount
+                again += self._frontier.write(
+                    """
+                    UPDATE requests SET state = 'queued', owner = NULL, deaths = deaths + 1
+                    WHERE state = 'leased' AND owner = ?
+                    """,
+                    (row["owner"],),
+                ).rowcount
+        return again, given_up
+
+    def leased_by_others(self) -> bool:
+        """Whether another process that lives has requests in hand."""
+        return bool(
+            self._frontier.read(
+                "SELECT 1 FROM requests WHERE state = 'leased' AND owner <> ? LIMIT 1", (this_process(),)
+            )
+        )
+
+    def counts(self, source: str) -> dict[str, int]:
+        """How many requests of a source are in each state; reads all its rows."""
+        found = self._frontier.read(
+            "SELECT state, count(*) AS n FROM requests WHERE source = ? GROUP BY state", (source,)
+        )
+        return {row["state"]: row["n"] for row in found}
+
+
+def _lives(owner: str) -> bool:
+    pid, _, began = owner.partition(":")
+    try:
+        return abs(psutil.Process(int(pid)).create_time() - float(began)) < 0.05
+    except (psutil.Error, ValueError):
+        return False

@@ -1,0 +1,55 @@
+"""One source in the process that fetches: its declaration, its bounds, and how far its pass is."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from crawlers.crawl_spec import SourceSpec
+from crawlers.kinds import kind_module, read_source
+from crawlers.scope import Scope
+
+IMAGE = "image"
+
+
+@dataclass
+class SourceRun:
+    """A source while it is crawled.
+
+    Attributes:
+        source_id: Names the declaration.
+        module: Of its kind.
+        number: Of its pass.
+        pages: Fetched in the pass, of those that count against `max_pages`.
+        closed: No more of them are taken, for the limit is reached.
+        skipped: Links left alone, by reason.
+    """
+
+    source: Any
+    source_id: str
+    module: ModuleType
+    scope: Scope
+    number: int = 1
+    pages: int = 0
+    closed: bool = False
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, spec: SourceSpec) -> "SourceRun":
+        """Of what the process was told."""
+        source = read_source(spec.declared)
+        return cls(source, spec.source_id, kind_module(source.kind), Scope(source))
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return str(self.source.name)
+
+    @property
+    def recrawl_after(self) -> float:
+        """Seconds after which a known URL is asked again in a new pass."""
+        return float(self.source.recrawl_seconds or 0.0)
+
+    def why_not(self, url: str, role: str) -> str | None:
+        """Why the source does not go to a URL; None when it does. An image may lie anywhere."""
+        return None if role == IMAGE else self.scope.why_not(url)
