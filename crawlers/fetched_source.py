@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from crawlers.browser.steps import MaybeLogin, Steps
 from crawlers.declaration import Place, SourceError, Strings
 from crawlers.extraction.selectors import check_items
 from crawlers.page_records import PageRecords
@@ -31,6 +32,8 @@ class FetchedSource(PageRecords):
         render: `http` takes the page as sent, `browser` as a real Chromium draws it, `auto` learns which of the two a
             kind of page needs.
         wait_for: CSS of what the browser waits for before the page is taken.
+        steps: What the browser does on a page before it is taken: wait, click, scroll, fill.
+        login: How the browser signs in; who and with what password is in the environment.
         images: Whether a page's content images become records; or CSS of the elements that hold or are the wanted ones.
         min_image_side: An image whose width or height is under so many pixels is decoration, and no record.
         extract: Whether records are read; without it pages are kept and links followed, and `warc` reads them later.
@@ -50,6 +53,8 @@ class FetchedSource(PageRecords):
     hosts: Strings = ()
     render: Literal["http", "browser", "auto"] = "http"
     wait_for: str | None = None
+    steps: Steps = ()
+    login: MaybeLogin = None
     images: bool | str = False
     min_image_side: int = Field(default=32, ge=1)
     extract: bool = True
@@ -134,6 +139,9 @@ class FetchedSource(PageRecords):
     def _has_its_browser(self) -> Self:
         if self.wait_for is not None and self.render == "http":
             raise SourceError(("wait_for",), 'wait_for needs a browser; add render = "browser" or take it out.')
+        for name in ("steps", "login"):
+            if getattr(self, name) and self.render == "http":
+                raise SourceError((name,), f'{name} needs a browser; add render = "browser" or take it out.')
         return self
 
 

@@ -1,0 +1,45 @@
+"""The main text of a page by trafilatura, with what the page says of itself.
+
+Barbaresi, "Trafilatura: A Web Scraping Library and Command-Line Tool for Text Discovery and Extraction", ACL 2021.
+"""
+
+import re
+from typing import Any
+
+from crawlers.extraction.element_text import element_text, one_line
+from crawlers.extraction.html_page import HtmlPage
+
+FURNITURE = frozenset({"nav", "header", "footer", "aside", "form", "button", "select", "dialog", "menu"})
+MAIN = "//main | //article | //*[@role='main']"
+LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
+
+
+def main_text(page: HtmlPage) -> tuple[str, dict[str, str]]:
+    """The main text, empty where there is none, and the page's title, author, date, language and the like."""
+    from trafilatura import bare_extraction
+
+    document: Any = None
+    if page.text.strip():
+        document = bare_extraction(page.text, url=page.url, with_metadata=True, include_comments=False)
+    words = (getattr(document, "text", None) or "").strip() or _inside_main(page)
+    found = {name: getattr(document, name, None) for name in ("title", "author", "date", "description")}
+    found["language"] = language(page)
+    canonical = page.parsed.xpath("//link[@rel='canonical']/@href").get()
+    other = page.absolute(canonical) if canonical else None
+    found["canonical"] = other if other != page.absolute(page.url) else None
+    return words, {name: one_line(value) for name, value in found.items() if isinstance(value, str) and value.strip()}
+
+
+def language(page: HtmlPage) -> str | None:
+    """The language that the page says it is in, as a tag of BCP 47."""
+    meta = page.meta.get("og:locale", [])
+    said = (page.parsed.xpath("/html/@lang").get(), page.parsed.xpath("/html/@xml:lang").get(), *meta)
+    tags = (one.strip().replace("_", "-") for one in said if one)
+    return next((tag for tag in tags if LANGUAGE.fullmatch(tag)), None)
+
+
+def _inside_main(page: HtmlPage) -> str:
+    # Trafilatura gives nothing for a few words alone; where the page says which part of it is meant, that is it.
+    return "\n".join(
+        filter(None, (element_text(element.root, without=FURNITURE) for element in page.parsed.xpath(MAIN)[:1]))
+    )
