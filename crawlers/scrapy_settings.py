@@ -45,9 +45,9 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
             "scrapy.exceptions.DownloadConnectionRefusedError",
             "scrapy.exceptions.DownloadFailedError",
             "scrapy.exceptions.ResponseDataLossError",
+            "crawlers.page_error.BrowserLost",
         ],
         "HTTPERROR_ALLOW_ALL": True,  # a page that is an error is a page
-        "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT": spec.timeout * 1000,
         "LOG_LEVEL": "WARNING",
         "LOG_VERSIONS": [],
         "STATS_DUMP": False,

@@ -115,7 +115,7 @@ class CrawlSpider(Spider):
         if run.source.render == "browser" and row["role"] == "page":
             from crawlers.browser.page import browser_meta
 
-            meta |= browser_meta(self, run.source, self.spec.timeout)
+            meta |= browser_meta(run.source, self.spec.timeout)
         elif known.warc_file is not None and known.gave_records is not None:
             if known.etag:
                 headers["If-None-Match"] = known.etag

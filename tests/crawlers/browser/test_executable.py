@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crawlers import browser
+from crawlers.browser import executable as browser
 from crawlers.browser.executable import BrowserMissing, find_browser, install_browser, launch_args
 
 STARTS = "#!/bin/sh\necho Chromium 1.0\n"

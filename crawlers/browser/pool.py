@@ -1,0 +1,122 @@
+"""The browsers of a crawl: as many as draw pages at once, each put away after so many pages or so much memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from crawlers.browser.chromium import Chromium
+from crawlers.browser.drawing import Drawn, Order, draw
+from crawlers.browser.guard import Guard, Turns, no_turns
+from crawlers.browser.watch import start_watch
+from crawlers.page_error import BrowserLost
+
+logger = logging.getLogger(__name__)
+
+MOST_PAGES = 100
+MOST_MEMORY = 1_500 * 2**20
+"""Bytes that a browser's processes may hold together."""
+
+
+def tabs_at_once() -> int:
+    """How many pages are drawn at once: on two cores one draws more than four do."""
+    return max(1, min(4, (os.cpu_count() or 2) // 2))
+
+
+class BrowserPool:
+    """Draws pages, each in a browser that draws no other meanwhile.
+
+    Args:
+        at_once: How many browsers there are at most; they are started when they are needed.
+        turns: Of the hosts that pages ask.
+        args: Further arguments of Chromium.
+        most_pages, most_memory: After so many pages, or at so many bytes of memory, a browser is ended and the next page
+            gets a new one.
+    """
+
+    def __init__(
+        self,
+        *,
+        at_once: int | None = None,
+        turns: Turns = no_turns,
+        args: Sequence[str] = (),
+        most_pages: int = MOST_PAGES,
+        most_memory: int = MOST_MEMORY,
+    ) -> None:
+        self.at_once = at_once or tabs_at_once()
+        self.started = 0
+        self._places = asyncio.Semaphore(self.at_once)
+        self._turns = turns
+        self._args = tuple(args)
+        self._most_pages = most_pages
+        self._most_memory = most_memory
+        self._idle: list[tuple[Chromium, Guard]] = []
+        self._mark = f"--tilth-crawl={uuid.uuid4().hex}"
+        self._watch: subprocess.Popen[bytes] | None = None
+
+    async def draw(self, order: Order, prepare: Prepare | None = None) -> Drawn:
+        """Draw a page; see `crawlers.browser.drawing.draw`.
+
+        Args:
+            order: The page.
+            prepare: Called with the browser before the page is drawn, such as to log in.
+        """
+        async with self._browser() as (chromium, guard):
+            if prepare is not None:
+                await prepare(chromium, guard)
+            return await draw(chromium, guard, order)
+
+    @asynccontextmanager
+    async def _browser(self) -> AsyncIterator[tuple[Chromium, Guard]]:
+        async with self._places:
+            chromium, guard = await self._take()
+            try:
+                yield chromium, guard
+            except BrowserLost:
+                await chromium.end(kindly=False)
+                raise
+            except asyncio.CancelledError:
+                await asyncio.shield(chromium.end(kindly=False))
+                raise
+            finally:
+                await self._give_back(chromium, guard)
+
+    async def _take(self) -> tuple[Chromium, Guard]:
+        while self._idle:
+            chromium, guard = self._idle.pop()
+            if chromium.alive:
+                return chromium, guard
+            await chromium.end(kindly=False)
+        if self._watch is None or self._watch.poll() is not None:
+            self._watch = start_watch(self._mark)
+        chromium = await Chromium.start(self._mark, self._args)
+        self.started += 1
+        guard = Guard(chromium.cdp, self._turns)
+        await guard.stand()
+        return chromium, guard
+
+    async def _give_back(self, chromium: Chromium, guard: Guard) -> None:
+        if not chromium.alive:
+            await chromium.end(kindly=False)
+        elif chromium.pages >= self._most_pages or chromium.memory() > self._most_memory:
+            logger.debug("A browser is put away after %d pages", chromium.pages)
+            await chromium.end()
+        else:
+            self._idle.append((chromium, guard))
+
+    async def close(self) -> None:
+        """End all browsers."""
+        while self._idle:
+            chromium, _ = self._idle.pop()
+            await chromium.end()
+        if self._watch is not None and self._watch.stdin is not None:
+            self._watch.stdin.close()  # it looks for what may be left, and ends
+            self._watch = None
+
+
+Prepare = Callable[[Chromium, Guard], Awaitable[None]]
