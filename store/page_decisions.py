@@ -96,7 +96,8 @@ def record_decisions(store: Store, record_ids: Sequence[str]) -> dict[str, Decis
 def rights_counts(store: Store) -> Mapping[str, int]:
     """For status and report: how many records may not be labelled or published, and by which evidence.
 
-    `not to be labelled`, `not to be published`, and `because of <kind>` for each kind; a record may count under several.
+    `not to be labelled`, `not to be published`, and `because of <kind>` for each kind; a record may count under more
+    than one of these.
     """
     rows = store.read(
         f"""

@@ -38,18 +38,20 @@ class Project:
 
     @contextmanager
     def open_store(self) -> Iterator["Store"]:
-        """The project's memory, with the schema known to it; given up at the end.
+        """The project's memory, with the schema known to it and its pages decided about; given up at the end.
 
         Raises:
             ProjectFileError: A class that is in use was taken out of the schema.
         """
         from store.database import Store
+        from store.page_decisions import refresh_rights
         from store.schemas import use_schema
 
-        _ = self.file
+        policy = self.file.rights.policy
         with Store(self.folder / "tilth.duckdb") as store:
             try:
                 use_schema(store, self.schema)
             except SchemaError as error:
                 raise error_at(self.file_path, ("schema", "classes"), str(error)) from error
+            refresh_rights(store, policy)
             yield store

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from store.errors import RequestError, SchemaError
 from store.label_schema import LabelSchema
+from store.rights import DEFAULT_AI_OPERATORS, DEFAULT_FORBIDS, DEFAULT_LICENCES, Act, Permission, RightsPolicy
 
 FILE_NAME = "tilth.toml"
 
@@ -80,6 +81,49 @@ class TrainingSection(_Section):
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
 
 
+class ForbidsSection(_Section):
+    """`[rights.forbids]`: by kind of evidence, the earliest act that it forbids."""
+
+    noai: Act = DEFAULT_FORBIDS["noai"]
+    noimageai: Act = DEFAULT_FORBIDS["noimageai"]
+    tdm_reservation: Act = Field(DEFAULT_FORBIDS["tdm-reservation"], alias="tdm-reservation")
+    aipref: Act = DEFAULT_FORBIDS["aipref"]
+    content_signal: Act = Field(DEFAULT_FORBIDS["content-signal"], alias="content-signal")
+    ai_agents: Act = Field(DEFAULT_FORBIDS["ai-agents"], alias="ai-agents")
+    noindex: Act = DEFAULT_FORBIDS["noindex"]
+    noarchive: Act = DEFAULT_FORBIDS["noarchive"]
+    nosnippet: Act = DEFAULT_FORBIDS["nosnippet"]
+
+
+class PermissionSection(_Section):
+    """`[rights.permission.SOURCE]`: what somebody who may has allowed, and who said so when."""
+
+    licence: str = Field(min_length=1)
+    note: str = Field(min_length=1)
+
+
+class RightsSection(_Section):
+    """`[rights]`: what the evidence that pages carry means for the project."""
+
+    tdmrep: bool = True
+    forbids: ForbidsSection = ForbidsSection()
+    ai_operators: int = Field(DEFAULT_AI_OPERATORS, ge=1)
+    publish_only_licensed: bool = False
+    licences: list[str] = list(DEFAULT_LICENCES)
+    permission: dict[str, PermissionSection] = {}
+
+    @property
+    def policy(self) -> RightsPolicy:
+        """All of it as the object that decides."""
+        return RightsPolicy(
+            forbids=self.forbids.model_dump(by_alias=True),
+            ai_operators=self.ai_operators,
+            publish_only_licensed=self.publish_only_licensed,
+            licences=tuple(self.licences),
+            permissions={name: Permission(one.licence, one.note) for name, one in self.permission.items()},
+        )
+
+
 class ProjectFile(_Section):
     """The whole of `tilth.toml`.
 
@@ -93,6 +137,7 @@ class ProjectFile(_Section):
     labeling: LabelingSection = LabelingSection()
     rounds: RoundsSection = RoundsSection()
     training: TrainingSection = TrainingSection()
+    rights: RightsSection = RightsSection()
 
     @property
     def label_schema(self) -> LabelSchema:
@@ -135,7 +180,18 @@ def read_project_file(path: Path) -> ProjectFile:
         _ = declared.label_schema
     except SchemaError as error:
         raise ProjectFileError(f"{path.name}:{line_of(text, ('schema',)) or 1}: {error}") from error
+    _check_permissions(path, text, declared)
     return declared
+
+
+def _check_permissions(path: Path, text: str, declared: ProjectFile) -> None:
+    names = [str(source.get("name", "")) for source in declared.source]
+    for name in declared.rights.permission:
+        if name not in names:
+            line = line_of(text, ("rights", "permission", name))
+            nearest = difflib.get_close_matches(name, names, 1)
+            hint = f'did you mean "{nearest[0]}"?' if nearest else f"there are {', '.join(names) or 'none'}."
+            raise ProjectFileError(f'{path.name}:{line}: permission for "{name}", which is no [[source]]; {hint}')
 
 
 def error_at(path: Path, place: Place, message: str) -> ProjectFileError:

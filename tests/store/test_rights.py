@@ -157,11 +157,10 @@ def test_a_creative_commons_address_has_a_short_name(address, name):
     assert licence_name(address) == name
 
 
+FORBIDDING = ("noai", "noimageai", "noindex", "noarchive", "aipref", "content-signal", "tdm-reservation", "robots")
+OTHERS = ("ai-agent-disallowed", "ai-agent-refused", "licence-link", "other-agent", "of another version", "")
 PAIRS = st.tuples(
-    st.sampled_from(
-        "robots noai noimageai noindex tdm-reservation aipref content-signal noarchive ai-agent-disallowed "
-        "ai-agent-refused licence-link other-agent of-another-version".split()
-    ),
+    st.sampled_from(FORBIDDING + OTHERS),
     st.one_of(
         st.sampled_from(["disallowed", "allowed", "1", "0", "train-ai=n", "train-ai=y", "ai-train=no", ""]),
         st.sampled_from([token for token, _, _ in AI_AGENTS]),

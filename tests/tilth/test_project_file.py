@@ -3,8 +3,9 @@
 import pytest
 
 from store.errors import RequestError
+from store.rights import RightsPolicy
 from tilth.first_steps import ProjectExists, make_project
-from tilth.project_file import line_of, read_project_file
+from tilth.project_file import ProjectFileError, RightsSection, line_of, read_project_file
 
 GOOD = '[project]\nname = "x"\n[schema]\nclasses = ["a", "b"]\n'
 
@@ -56,3 +57,40 @@ def test_init_makes_a_project_file_that_is_valid(tmp_path):
     assert declared.project.contact == 'me "the" owner'
     with pytest.raises(ProjectExists):
         make_project(tmp_path / "My project!")
+
+
+RIGHTS = """[project]
+name = "letters"
+[schema]
+classes = ["a", "b"]
+[[source]]
+name = "forum"
+[rights.forbids]
+tdm-reservation = "label"
+[rights.permission.forum]
+licence = "CC-BY-4.0"
+note = "written consent of 2026-01-01"
+"""
+
+
+def test_the_rights_section_is_the_policy_and_says_nothing_where_it_is_absent(tmp_path):
+    (tmp_path / "tilth.toml").write_text(RIGHTS, encoding="utf-8")
+    policy = read_project_file(tmp_path / "tilth.toml").rights.policy
+    assert policy.forbidden_by("tdm-reservation") == "label"
+    assert policy.permissions["forum"].note == "written consent of 2026-01-01"
+    assert RightsSection().policy.hash == RightsPolicy().hash
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("tdm-reservation", "tdm-reservtion", r'tilth\.toml:8: .*did you mean "tdm-reservation"\?'),
+        ('"label"', '"sell"', r"tilth\.toml:8: .*'nothing', 'publish', 'label' or 'fetch'"),
+        ("permission.forum", "permission.form", r'tilth\.toml:9: .*no \[\[source\]\]; did you mean "forum"\?'),
+        ('note = "written', 'nota = "written', r"tilth\.toml:11: .*nota"),
+    ],
+)
+def test_a_mistake_about_rights_is_named_with_its_line(tmp_path, right, wrong, message):
+    (tmp_path / "tilth.toml").write_text(RIGHTS.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(ProjectFileError, match=message):
+        read_project_file(tmp_path / "tilth.toml")
