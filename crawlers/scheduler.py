@@ -59,6 +59,10 @@ class Hosts(Protocol):
         """When it may, in epoch seconds."""
         ...
 
+    def closed(self, host: str) -> str | None:
+        """Why this crawl does not wait for it; None where it does."""
+        ...
+
 
 class EveryHost:
     """Where nobody says otherwise, every host may be asked at any time."""
@@ -70,6 +74,10 @@ class EveryHost:
     def ready_at(self, host: str) -> float:  # noqa: ARG002
         """At once."""
         return 0.0
+
+    def closed(self, host: str) -> str | None:  # noqa: ARG002
+        """Never."""
+        return None
 
 
 @dataclass(slots=True)
@@ -97,6 +105,7 @@ class FrontierScheduler(BaseScheduler):
         self._lanes: dict[str, deque[str]] = {}  # host: the sources that may have requests of it
         self._full: set[str] = set()  # hosts that wait for a request of theirs to end
         self._held: set[str] = set()  # hosts that wait for any request to end
+        self._left: set[str] = set()  # hosts that are closed: what they have queued is left to the next crawl
         self._parked: list[tuple[float, str]] = []  # hosts that wait for their time
         self._per_host: Counter[str] = Counter()
         self._due: float | None = None
@@ -126,7 +135,7 @@ class FrontierScheduler(BaseScheduler):
         for source in self.sources:
             for host in self.queue.hosts(source):
                 self.stir(source, host)
-        self._due = self.queue.next_due(self.sources)
+        self._due = self.queue.next_due(self.sources, but=self._closed())
 
     def close(self, reason: str) -> None:  # noqa: ARG002
         """Close the file, where it was opened here."""
@@ -192,7 +201,7 @@ class FrontierScheduler(BaseScheduler):
         if self._due is not None and self._due <= now:
             for source, host in self.queue.wake(now):
                 self.stir(source, host)
-            self._due = self.queue.next_due(self.sources)
+            self._due = self.queue.next_due(self.sources, but=self._closed())
         while self._parked and self._parked[0][0] <= now:
             self._ready.append(heapq.heappop(self._parked)[1])
         request = self._take(now)
@@ -229,10 +238,15 @@ class FrontierScheduler(BaseScheduler):
         self.queue.put_back(row, not_before, tries)
         hand = self.in_hand.get(row)
         self.let_go(row)
+        if hand is not None and self.hosts.closed(hand.host) is not None:
+            return  # it is left to the next crawl
         if not_before > 0:
             self._due = not_before if self._due is None else min(self._due, not_before)
         elif hand is not None:
             self.stir(hand.source, hand.host)
+
+    def _closed(self) -> list[str]:
+        return [host for host in self._lanes if self.hosts.closed(host) is not None]
 
     def _come_back(self, row: int, request: Request) -> bool:
         hand = self.in_hand[row]
@@ -260,6 +274,9 @@ class FrontierScheduler(BaseScheduler):
                 continue
             if not hosts.may_start(host, self._per_host[host]):
                 self._ready.popleft()
+                if hosts.closed(host) is not None:
+                    self._left.add(host)
+                    continue
                 at = hosts.ready_at(host)
                 if at > now + SHORTEST_SLEEP:
                     heapq.heappush(self._parked, (at, host))

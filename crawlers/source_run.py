@@ -1,11 +1,12 @@
 """One source in the process that fetches: its declaration, its bounds, and how far its pass is."""
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from crawlers.caps import Caps
 from crawlers.crawl_spec import SourceSpec
+from crawlers.frontier.file import Frontier
 from crawlers.kinds import kind_module, read_source
 from crawlers.scope import Scope
 
@@ -22,23 +23,23 @@ class SourceRun:
         number: Of its pass.
         pages: Fetched in the pass, of those that count against `max_pages`.
         closed: No more of them are taken, for the limit is reached.
-        skipped: Links left alone, by reason.
+        caps: What ends walks without end.
     """
 
     source: Any
     source_id: str
     module: ModuleType
     scope: Scope
+    caps: Caps
     number: int = 1
     pages: int = 0
     closed: bool = False
-    skipped: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, spec: SourceSpec) -> "SourceRun":
+    def of(cls, spec: SourceSpec, frontier: Frontier) -> "SourceRun":
         """Of what the process was told."""
         source = read_source(spec.declared)
-        return cls(source, spec.source_id, kind_module(source.kind), Scope(source))
+        return cls(source, spec.source_id, kind_module(source.kind), Scope(source), Caps(frontier, source))
 
     @property
     def name(self) -> str:

@@ -17,6 +17,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawlers.crawl_spec import CrawlSpec
+from crawlers.extraction.workers import PageReader
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.finish import Finished, finish
 from crawlers.frontier.passes import Passes
@@ -25,7 +26,6 @@ from crawlers.media import write_media
 from crawlers.page import Extraction, Link
 from crawlers.page_error import describe
 from crawlers.page_row import PageEnd, fetched_page, page_row, to_remember
-from crawlers.reader import InProcessReader
 from crawlers.scheduler import FrontierScheduler
 from crawlers.scope import Scope, canonical_url, host_of
 from crawlers.source_run import IMAGE, SourceRun
@@ -52,8 +52,8 @@ class CrawlSpider(Spider):
         self.queue = Queue(frontier)
         self.passes = Passes(frontier)
         self.folder = Path(spec.project_folder)
-        self.runs = {run.name: run for run in map(SourceRun.of, spec.sources)}
-        self.reader = InProcessReader()
+        self.runs = {run.name: run for run in (SourceRun.of(one, frontier) for one in spec.sources)}
+        self.reader = PageReader(spec.workers or None, spec.extract_seconds)
         self.fatal: Exception | None = None
         self._warcs: dict[str, WarcFile] = {}
         for run in self.runs.values():
@@ -90,15 +90,16 @@ class CrawlSpider(Spider):
         if pages:
             return False  # one of these may turn out not to count
         run.closed = True
-        run.skipped[MAX_PAGES] += self.queue.skip_queued(source, MAX_PAGES, but=IMAGE)
+        self.queue.skip_queued(source, MAX_PAGES, but=IMAGE)
         return True
 
     def request_of(self, row: sqlite3.Row) -> Request | None:
         """The Scrapy request of a row; None where its source no longer goes there, and then it is skipped."""
         run = self.runs[row["source"]]
-        why = run.why_not(row["url"], row["role"])
+        away = run.why_not(row["url"], row["role"])
+        why = f"scope: {away}" if away else run.caps.closed(row["url"]) if row["depth"] else None
         if why is not None:
-            self.queue.skip(row["id"], f"scope: {why}")
+            self.queue.skip(row["id"], why)
             return None
         known = Fetched(**{field.name: row[field.name] for field in dataclasses.fields(Fetched)})
         meta: dict[str, Any] = {
@@ -173,7 +174,7 @@ class CrawlSpider(Spider):
 
     async def closed(self, reason: str) -> None:
         """Scrapy calls this at the end."""
-        await self.reader.close()
+        self.reader.close()
         for warc in self._warcs.values():
             warc.close()
         if reason == "finished" and self.fatal is None:
@@ -206,7 +207,7 @@ class CrawlSpider(Spider):
         run.number, run.pages = begun.number, begun.pages
         links: list[Link] = run.module.start(run.source)
         with self.frontier.transaction():
-            self.queue.add([_wanted(run, link, 0) for link in links], lambda _: run.number)
+            self.queue.add([_wanted(run, link, 0) for link in links], run.number)
             self.passes.ask_again(run.name, run.number, [fingerprint(link.role, link.url) for link in links])
 
     async def _read(self, request: Request, response: Response) -> PageEnd:
@@ -265,12 +266,17 @@ class CrawlSpider(Spider):
             counts=counts,
         )
         try:
-            new = finish(self.frontier, done, run.number)
+            with self.frontier.transaction():
+                new = finish(self.frontier, done, run.number, run.caps.judge)
+                first = known.fetched_at is None and row["status"] is not None and 200 <= row["status"] < 300
+                if first and end.error is None and run.source.extract and meta["role"] == "page":
+                    links = [wanted.url for wanted, is_new in zip(done.wanted, new, strict=True) if is_new]
+                    run.caps.learn(meta["asked"], links, extraction.records)
         except (sqlite3.Error, TilthError) as trouble:
             self.give_up(trouble)
             return
         for wanted, is_new in zip(done.wanted, new, strict=True):
-            if is_new and not wanted.skipped:
+            if is_new:
                 self._scheduler.stir(run.name, wanted.host)
         self._scheduler.let_go(meta["frontier_id"])
         run.pages += counts

@@ -1,6 +1,6 @@
 """The end of a page: what it gave, where it leads and that it is done become durable in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +36,14 @@ class Finished:
     counts: bool = True
 
 
-def finish(frontier: Frontier, done: Finished, number: int) -> list[bool]:
-    """Keep a page of pass `number`; says of each of `wanted` whether it is new."""
+def finish(
+    frontier: Frontier, done: Finished, number: int, judge: Callable[[Wanted], str | None] | None = None
+) -> list[bool]:
+    """Keep a page of pass `number`; says of each of `wanted` whether it was queued, as `Queue.add` does."""
     with frontier.transaction():
         Outbox(frontier).add_page(done.run_id, done.source_id, done.page, done.tally, done.records)
         queue = Queue(frontier)
-        new = queue.add(done.wanted, lambda _: number)
+        new = queue.add(done.wanted, number, judge)
         queue.done(done.row, done.fetched)
         if done.counts:
             Passes(frontier).count_page(done.source)

@@ -97,5 +97,5 @@ class Passes:
     def forget(self, source: str) -> None:
         """Forget what a source knows: every URL, and what came of it. What lies in the outbox stays."""
         with self._frontier.transaction():
-            for table in ("requests", "passes", "patterns", "texts", "templates"):
+            for table in ("requests", "passes", "patterns", "templates"):
                 self._frontier.write(f"DELETE FROM {table} WHERE source = ?", (source,))

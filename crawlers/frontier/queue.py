@@ -29,7 +29,6 @@ class Wanted:
         url: Canonical.
         host: Of the URL, `host` or `host:port`.
         request: Of another spider than ours: the whole Scrapy request.
-        skipped: Why it is noted but will not be fetched.
     """
 
     source: str
@@ -40,7 +39,6 @@ class Wanted:
     priority: int = 0
     depth: int = 0
     request: bytes | None = None
-    skipped: str | None = None
     fingerprint: bytes | None = None
 
     @property
@@ -83,36 +81,42 @@ class Queue:
     def __init__(self, frontier: Frontier) -> None:
         self._frontier = frontier
 
-    def add(self, wanted: Iterable[Wanted], pass_of: Callable[[str], int] = lambda _: 1) -> list[bool]:
-        """Queue what is not known yet; says of each whether it was new."""
-        new = []
+    def add(
+        self, wanted: Iterable[Wanted], number: int = 1, judge: Callable[[Wanted], str | None] | None = None
+    ) -> list[bool]:
+        """Queue for pass `number` what is not known yet; says of each whether it was queued.
+
+        `judge` is asked of each that is new, and may say why it is not to be fetched; it is then known, and skipped.
+        """
+        queued = []
         with self._frontier.transaction():
             for one in wanted:
-                new.append(
-                    self._frontier.write(
-                        """
-                        INSERT OR IGNORE INTO requests
-                            (source, fingerprint, url, role, about, host, priority, depth, pass, state, why, request)
-                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                        """,
-                        (
-                            one.source,
-                            one.key,
-                            one.url,
-                            one.role,
-                            json.dumps(dict(one.about), ensure_ascii=False) if one.about else None,
-                            one.host,
-                            one.priority,
-                            one.depth,
-                            pass_of(one.source),
-                            "skipped" if one.skipped else "queued",
-                            one.skipped,
-                            one.request,
-                        ),
-                    ).rowcount
-                    > 0
+                about = json.dumps(dict(one.about), ensure_ascii=False) if one.about else None
+                cursor = self._frontier.write(
+                    """
+                    INSERT OR IGNORE INTO requests
+                        (source, fingerprint, url, role, about, host, priority, depth, pass, state, request)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)
+                    """,
+                    (
+                        one.source,
+                        one.key,
+                        one.url,
+                        one.role,
+                        about,
+                        one.host,
+                        one.priority,
+                        one.depth,
+                        number,
+                        one.request,
+                    ),
                 )
-        return new
+                is_new, row = cursor.rowcount > 0, cursor.lastrowid
+                why = judge(one) if is_new and judge is not None else None
+                if why is not None and row is not None:
+                    self.skip(row, why)
+                queued.append(is_new and why is None)
+        return queued
 
     def known(self, source: str, role: str, url: str) -> sqlite3.Row | None:
         """The row of a URL, where the source knows it."""
@@ -248,15 +252,18 @@ class Queue:
             )
         return [(row["source"], row["host"]) for row in due]
 
-    def next_due(self, sources: Sequence[str]) -> float | None:
-        """When the first request that waits may be taken, in epoch seconds; None when none waits."""
-        marks = ", ".join("?" * len(sources))
+    def next_due(self, sources: Sequence[str], *, but: Sequence[str] = ()) -> float | None:
+        """When the first request that waits may be taken, in epoch seconds; None when none waits.
+
+        Those of the hosts `but` are not waited for.
+        """
+        marks, not_these = ", ".join("?" * len(sources)), ", ".join("?" * len(but))
         (row,) = self._frontier.read(
             f"""
             SELECT min(not_before) FROM requests
-            WHERE state = 'queued' AND not_before > 0 AND source IN ({marks})
+            WHERE state = 'queued' AND not_before > 0 AND source IN ({marks}) AND host NOT IN ({not_these})
             """,
-            tuple(sources),
+            (*sources, *but),
         )
         return None if row[0] is None else float(row[0])
 
@@ -294,6 +301,18 @@ class Queue:
                 "SELECT 1 FROM requests WHERE state = 'leased' AND owner <> ? LIMIT 1", (this_process(),)
             )
         )
+
+    def skipped(self, source: str) -> list[tuple[str, int, str]]:
+        """Why requests of a source were skipped, how many for that, and one of them."""
+        found = self._frontier.read(
+            """
+            SELECT why, count(*) AS n, min(url) AS url FROM requests
+            WHERE source = ? AND state = 'skipped'
+            GROUP BY why
+            """,
+            (source,),
+        )
+        return [(row["why"], row["n"], row["url"]) for row in found]
 
     def counts(self, source: str) -> dict[str, int]:
         """How many requests of a source are in each state; reads all its rows."""

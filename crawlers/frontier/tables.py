@@ -75,6 +75,7 @@ CREATE UNIQUE INDEX requests_known ON requests (source, fingerprint);
 CREATE INDEX requests_ready ON requests (source, host, priority DESC, depth, id)
 WHERE state = 'queued' AND not_before = 0;
 CREATE INDEX requests_later ON requests (not_before) WHERE state = 'queued' AND not_before > 0;
+CREATE INDEX requests_skipped ON requests (source, why) WHERE state = 'skipped';
 CREATE INDEX requests_leased ON requests (owner) WHERE state = 'leased';
 CREATE TABLE passes (
     source TEXT PRIMARY KEY,
@@ -90,11 +91,6 @@ CREATE TABLE patterns (
     urls INTEGER NOT NULL,              -- known of it
     dry INTEGER NOT NULL DEFAULT 0,     -- pages of it in a row that gave nothing new
     PRIMARY KEY (source, pattern)
-) WITHOUT ROWID;
-CREATE TABLE texts (
-    source TEXT NOT NULL,
-    hash BLOB NOT NULL,                 -- of a record on a page that led nowhere new
-    PRIMARY KEY (source, hash)
 ) WITHOUT ROWID;
 CREATE TABLE host_files (
     host TEXT NOT NULL,
