@@ -75,8 +75,8 @@ def read(source: Source, page: FetchedPage) -> Extraction:
 
 
 def _read_feed(source: Source, page: FetchedPage) -> Extraction:
-    from crawlers.reading.feed_entries import read_feed
     from crawlers.extraction.read_page import text_hash
+    from crawlers.reading.feed_entries import read_feed
     from crawlers.scope import canonical_url
 
     feed = read_feed(page.body, page.final_url, page.content_type)

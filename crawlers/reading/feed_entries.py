@@ -127,8 +127,6 @@ def _of_xml(entry: Any, base: str) -> Entry:
         "updated": _time(entry, "updated"),
         "categories": [clean(tag.term) for tag in entry.get("tags", []) if tag.get("term")],
     }
-    if metadata["updated"] == metadata["published"]:  # feedparser gives the one for the other
-        del metadata["updated"]
     key = as_key(entry.get("id")) or link
     return Entry(key, link, next((text for text in texts if text), title), _there(metadata))
 
@@ -147,13 +145,14 @@ def _authors(entry: Any) -> Any:
 
 
 def _time(entry: Any, name: str) -> str | None:
-    parsed = entry.get(f"{name}_parsed")
+    # Not by the entry's own `get`, which gives `published` for `updated`.
+    parsed = dict.get(entry, f"{name}_parsed")
     if parsed:
         try:
             return datetime(*parsed[:6], tzinfo=UTC).isoformat()
         except (ValueError, OverflowError):
             pass
-    return _said(entry.get(name))
+    return _said(dict.get(entry, name))
 
 
 def _wait(feed: Any) -> float | None:

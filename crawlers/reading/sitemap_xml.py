@@ -82,15 +82,14 @@ def read_sitemap(body: bytes, url: str, *, largest: int = LARGEST, most_urls: in
 
 
 def _entries(pieces: Iterator[bytes], url: str) -> Iterator[Named]:
-    first = b""
-    for piece in pieces:
-        first = (first + piece).lstrip()
-        if len(first.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")) > 0:
-            break
-    if not first:
-        raise _NotRead("it is empty")
+    first = next(pieces, b"").lstrip()
     # In UTF-16 and UTF-32 a zero byte stands beside the "<".
-    if first.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<"):
+    begins = first.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")
+    if not begins:
+        raise _NotRead("it is empty")
+    if begins[:15].lower().startswith((b"<html", b"<!doctype html")):
+        raise _NotRead("it is an HTML page, no sitemap")
+    if begins.startswith(b"<"):
         yield from _of_xml(first.removeprefix(b"\xef\xbb\xbf").lstrip(), pieces, url)
     else:
         yield from _of_lines(first, pieces)

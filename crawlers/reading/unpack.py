@@ -18,7 +18,7 @@ class BrokenOff(ValueError):
 
 
 def unpacked(body: bytes, largest: int) -> Iterator[bytes]:
-    """The bytes of `body` in pieces, unpacked where it is gzip by its first bytes.
+    """The bytes of `body` in pieces of 64 KiB and over, the last one aside; unpacked where it is gzip by its first bytes.
 
     Args:
         body: As fetched.
@@ -36,11 +36,22 @@ def unpacked(body: bytes, largest: int) -> Iterator[bytes]:
             break
         pieces = _gunzip(pieces)
     given = 0
-    for piece in pieces:
-        given += len(piece)
-        if given > largest:
-            raise TooLarge(f"it unpacks to over {largest:,} bytes")
-        yield piece
+    held = b""
+    try:
+        for piece in pieces:
+            given += len(piece)
+            if given > largest:
+                raise TooLarge(f"it unpacks to over {largest:,} bytes")
+            held += piece
+            if len(held) >= PIECE:
+                yield held
+                held = b""
+    except (TooLarge, BrokenOff):
+        if held:
+            yield held
+        raise
+    if held:
+        yield held
 
 
 def _with_first(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,0 +1,139 @@
+"""The kind `files`: rows, texts and images out of files, and what is said of those that cannot be read."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from crawlers.declaration import SourceError
+from crawlers.kinds import files
+from crawlers.page import FoundRecord
+from crawlers.reading.file_records import FilesRefused, NoFiles
+
+ROWS = [{"id": 1, "body": "one", "who": "ann"}, {"id": 2, "body": "two", "who": None}, {"id": 3, "body": ""}]
+
+
+def read(folder: Path, *paths: str, **more: object) -> list[FoundRecord]:
+    declared = files.Source.declare({"name": "f", "kind": "files", "paths": list(paths), **more})
+    assert files.Source.declare(declared.declared()) == declared
+    return [record for batch in files.batches(declared, folder) for record in batch]
+
+
+def write(folder: Path, name: str) -> str:
+    path = folder / name
+    match path.suffix:
+        case ".csv" | ".tsv":
+            between = "\t" if path.suffix == ".tsv" else ","
+            lines = [between.join(str(row.get(key) or "") for key in ("id", "body", "who")) for row in ROWS]
+            path.write_text("\n".join([between.join(("id", "body", "who")), *lines]) + "\n")
+        case ".jsonl":
+            path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+        case ".json":
+            path.write_text(json.dumps({"rows": ROWS}))
+        case ".parquet":
+            pq.write_table(pa.Table.from_pylist(ROWS), path)
+    return name
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.json", "t.parquet"])
+def test_each_row_of_a_table_is_a_record(tmp_path: Path, name: str) -> None:
+    found = read(tmp_path, write(tmp_path, name), text="body", key="id", item="rows")
+    assert [(record.natural_key, record.text) for record in found] == [("1", "one"), ("2", "two")]
+    assert found[0].metadata == {"who": "ann", "file": name}
+
+
+def test_only_the_columns_that_are_named_are_kept(tmp_path: Path) -> None:
+    (record, _) = read(tmp_path, write(tmp_path, "t.csv"), text="body", columns=["id"])
+    assert record.metadata == {"id": "1", "file": "t.csv"}
+
+
+def test_a_folder_gives_its_texts_and_images_by_their_paths(tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "b.txt").write_text("\ufeff beta \n")
+    (tmp_path / "in" / "deep" / "a.md").write_text("# alpha")
+    (tmp_path / "in" / "empty.txt").write_text("\n")
+    (tmp_path / "in" / "code.py").write_text("x")
+    Image.new("RGB", (3, 2)).save(tmp_path / "in" / "i.PNG")
+    found = read(tmp_path, "in")
+    assert [(record.natural_key, record.text, record.modality) for record in found] == [
+        ("in/b.txt", "beta", "text"),
+        ("in/deep/a.md", "# alpha", "text"),
+        ("in/i.PNG", None, "image"),
+    ]
+
+
+def test_an_image_is_kept_in_media_by_what_is_in_it(tmp_path: Path) -> None:
+    Image.new("RGB", (3, 2)).save(tmp_path / "i.png")
+    (record,) = read(tmp_path, "i.png")
+    content = (tmp_path / "i.png").read_bytes()
+    assert record.media_path is not None and hashlib.sha256(content).hexdigest() in record.media_path
+    assert (tmp_path / record.media_path).read_bytes() == content
+    assert (record.metadata["width"], record.metadata["height"], record.metadata["format"]) == (3, 2, "png")
+
+
+def test_patterns_name_files_each_once_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("b.txt", "a.txt", "c.md"):
+        (tmp_path / name).write_text(name)
+    assert [record.text for record in read(tmp_path, "*.txt", "a.txt", str(tmp_path / "*.md"))] == [
+        "a.txt",
+        "b.txt",
+        "c.md",
+    ]
+
+
+def test_a_file_that_is_refused_stops_no_other_and_is_named_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "b.txt").write_text("beta")
+    (tmp_path / "c.png").write_bytes(b"no image")
+    (tmp_path / "d.csv").write_text("id,body\n1\n")
+    declared = files.Source.declare({"name": "f", "paths": ["*"], "text": "body"})
+    found = []
+    with pytest.raises(FilesRefused) as raised:
+        for batch in files.batches(declared, tmp_path):
+            found += batch
+    assert [record.text for record in found] == ["beta"]
+    said = str(raised.value)
+    assert said.startswith("3 of 4 files were not read: ")
+    for part in ("a.txt: byte 3 of the file is not UTF-8", "c.png: the image cannot be used", "d.csv:2: the row has 1"):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.json", b"{", "the file is not JSON: expecting property name"),
+        ("a.json", b'{"a": 1}', 'item "@" finds an object, not a list'),
+        ("a.json", b"[]", "the file has no rows"),
+        ("a.json", b"[1]", "row 1: it is a number, not an object"),
+        ("a.json", b'[{"txet": "x"}]', 'there is no column "text" among "txet"; did you mean "txet"?'),
+        ("a.jsonl", b"1\n", "a.jsonl:1: the line is int, not an object"),
+        ("a.csv", b"a,b\n1,2\n", 'there is no column "text"'),
+        ("a.parquet", b"PAR1", "is not readable Parquet"),
+        ("a.txt", b"a\0b", "it holds NUL bytes"),
+        ("a.xls", b"x", '".xls" is not a format'),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_said_why(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FilesRefused, match="1 of 1 files were not read: ") as raised:
+        read(tmp_path, name)
+    assert said in str(raised.value)
+
+
+def test_a_pattern_that_names_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoFiles, match=r'"texts/\*\.txt" names no file'):
+        read(tmp_path, "texts/*.txt")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [({"paths": []}, ("paths",)), ({"paths": [""]}, ("paths", 0)), ({"paths": ["x"], "item": "["}, ("item",))],
+)
+def test_a_wrong_declaration_is_said_with_its_key(wrong: dict, field: tuple) -> None:
+    with pytest.raises(SourceError) as raised:
+        files.Source.declare({"name": "f", **wrong})
+    assert raised.value.field == field

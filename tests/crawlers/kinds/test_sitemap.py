@@ -1,0 +1,93 @@
+"""The kind `sitemap`: what it starts with, which pages and sitemaps it goes on to, and where it ends."""
+
+import datetime
+
+import pytest
+
+from crawlers.declaration import SourceError
+from crawlers.kinds import sitemap
+from crawlers.page import Link
+from tests.crawlers.kinds.pages import answer
+
+INDEX = "<sitemapindex><sitemap><loc>https://h.example/s1.xml</loc></sitemap></sitemapindex>"
+
+
+def source(**more: object) -> sitemap.Source:
+    return sitemap.Source.declare({"name": "s", "start": ["https://h.example/"], **more})
+
+
+def test_a_site_stands_for_its_sitemap() -> None:
+    declared = source(start=["https://h.example", "https://h.example/maps/a.xml", "https://h.example/sitemap.xml"])
+    assert [link.url for link in sitemap.start(declared)] == [
+        "https://h.example/sitemap.xml",
+        "https://h.example/maps/a.xml",
+    ]
+
+
+def test_the_pages_that_changed_last_come_first_and_sitemaps_before_them() -> None:
+    body = (
+        "<urlset><url><loc>https://h.example/old</loc><lastmod>2025-01-10</lastmod></url>"
+        "<url><loc>https://h.example/new</loc><lastmod>2026-01-09</lastmod></url>"
+        "<url><loc>https://h.example/unknown</loc></url></urlset>"
+    )
+    links = sitemap.read(source(), answer(body, role="sitemap")).links
+    nested = sitemap.read(source(), answer(INDEX, role="sitemap")).links
+    ordered = sorted([*links, *nested], key=lambda link: -link.priority)
+    assert [link.url.rsplit("/", 1)[1] for link in ordered] == ["s1.xml", "new", "old", "unknown"]
+
+
+def test_pages_that_have_not_changed_since_are_left_out() -> None:
+    body = (
+        "<urlset><url><loc>https://h.example/old</loc><lastmod>2025-12-31</lastmod></url>"
+        "<url><loc>https://h.example/new</loc><lastmod>2026-01-01</lastmod></url>"
+        "<url><loc>https://h.example/unknown</loc></url></urlset>"
+    )
+    links = sitemap.read(source(changed_since="2026-01-01"), answer(body, role="sitemap")).links
+    assert [link.url for link in links] == ["https://h.example/new", "https://h.example/unknown"]
+
+
+def test_changed_since_may_be_a_date_of_toml() -> None:
+    declared = source(changed_since=datetime.date(2026, 1, 1))
+    assert sitemap.Source.declare(declared.declared()) == declared
+
+
+def test_an_index_leads_to_its_sitemaps_one_level_deeper() -> None:
+    (link,) = sitemap.read(source(), answer(INDEX, role="sitemap", about={"index_depth": 1})).links
+    assert link == Link("https://h.example/s1.xml", "sitemap", sitemap.SITEMAPS_FIRST, {"index_depth": 2})
+
+
+def test_indexes_in_indexes_end_and_say_so() -> None:
+    found = sitemap.read(source(), answer(INDEX, role="sitemap", about={"index_depth": 3}))
+    assert found.links == ()
+    assert found.error == (
+        "sitemap: 1 sitemaps in it lie under more than 3 indexes; raise max_index_depth where that is meant"
+    )
+
+
+def test_what_is_no_sitemap_is_an_error_of_that_page() -> None:
+    found = sitemap.read(source(), answer("<html>", role="sitemap"))
+    assert found.error == "sitemap: it is an HTML page, no sitemap"
+
+
+def test_a_page_is_read_as_that_of_a_site() -> None:
+    declared = source(item="p", fields={"text": "b"})
+    found = sitemap.read(
+        declared, answer("<p><b>one</b><p><b>two</b>", role="page", headers=(("content-type", "text/html"),))
+    )
+    assert [record.text for record in found.records] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"changed_since": "last week"}, ("changed_since",), 'changed_since "last week" is no date'),
+        ({"max_index_depth": 99}, ("max_index_depth",), "less than or equal to 10"),
+        ({"start": []}, ("start",), "start is empty"),
+        ({"changedsince": "2026"}, ("changedsince",), 'did you mean "changed_since"?'),
+    ],
+)
+def test_a_wrong_declaration_is_said_with_its_key(wrong: dict, field: tuple, said: str) -> None:
+    with pytest.raises(SourceError) as raised:
+        source(**wrong)
+    assert raised.value.field == field
+    assert said in str(raised.value)
