@@ -1,67 +1,125 @@
-"""robots.txt: Scrapy's middleware obeys it; here it also says what it found, and its Crawl-delay is kept."""
+"""Nothing is fetched that robots.txt does not allow, or before it is known: RFC 9309."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
 
-from scrapy import Request, signals
+from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import IgnoreRequest
-from scrapy.http import Response
-from scrapy.robotstxt import RobotParser
-from scrapy.utils.httpobj import urlparse_cached
 
+from crawlers.manners.host_files import ROBOTS, HostFile, host_files_of, root_of
+from crawlers.manners.robots_file import AGENT, RobotsFile, looks_like_html
+from crawlers.manners.trouble import put_back
+from crawlers.manners.turns import PATIENCE, hosts_of
 from crawlers.page_error import DisallowedByRobots
+from crawlers.scope import host_of
 
-LONGEST_DELAY = 60.0
-"""Seconds; a site that asks for more is asked that seldom."""
+IN_MEMORY = 500
+LONG = 32 * 1024
+"""Bytes; a longer file is read in a thread, so that the crawl goes on meanwhile."""
 
 
-class RobotsAndDelay(RobotsTxtMiddleware):
-    """Obeys robots.txt, writes the verdict into `request.meta["robots"]`, and keeps the Crawl-delay per host."""
+class RobotsUnreachable(IgnoreRequest):
+    """The host's robots.txt cannot be had, so nothing may be fetched from it for now."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    file: HostFile
+    rules: RobotsFile
+    verdict: str  # of what is allowed
+
+
+class RobotsAndDelay:
+    """A downloader middleware in the place of Scrapy's RobotsTxtMiddleware.
+
+    Writes its verdict into `request.meta["robots"]`: `allowed`, `disallowed`, `none` where the host has no such file,
+    or `unreachable`. Requests of a host whose file cannot be had go back to the frontier; in the end the host is closed
+    for this crawl. Tells `Hosts` the delay that the file asks for.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
-        super().__init__(crawler)
-        self._found: set[str] = set()
-        self._delays: dict[str, float] = {}
-        crawler.signals.connect(self._parsed, signals.robots_parsed)
+        self.hosts = hosts_of(crawler)
+        self.files = host_files_of(crawler)
+        self._agent = crawler.settings["ROBOTSTXT_USER_AGENT"] or AGENT
+        self._known: OrderedDict[str, _Known] = OrderedDict()
 
-    async def process_request(self, request: Request) -> None:  # type: ignore[override]
-        """Raise `DisallowedByRobots` for a URL that robots.txt disallows."""
-        if request.meta.get("dont_obey_robotstxt"):
-            return
-        try:
-            await super().process_request(request)
-        except IgnoreRequest as error:
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> RobotsAndDelay:
+        """As Scrapy makes it."""
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> Request | None:
+        """Put back a request of a host that may not be asked now, and refuse one that robots.txt disallows.
+
+        Raises:
+            DisallowedByRobots: It does.
+            RobotsUnreachable: It cannot be had, and the request is of no frontier that could keep it.
+        """
+        if request.meta.get("dont_obey_robotstxt") or not request.url.startswith(("http:", "https:")):
+            return None
+        host, of_frontier = host_of(request.url), "frontier_id" in request.meta
+        if of_frontier and (self.hosts.closed(host) or self.hosts.wait(host) > PATIENCE):
+            return put_back(request, self.hosts.ready_at(host))
+        known = await self._rules(request.url)
+        if isinstance(known, HostFile):
+            request.meta["robots"] = "unreachable"
+            if of_frontier:
+                return put_back(request, max(known.again_at, self.hosts.ready_at(host)))
+            raise RobotsUnreachable(f"robots.txt could not be had: {known.error}")
+        if not known.rules.allows(request.url):
             request.meta["robots"] = "disallowed"
-            raise DisallowedByRobots(str(error)) from error
-        netloc = urlparse_cached(request).netloc
-        request.meta["robots"] = "allowed" if netloc in self._found else "none"
-        if netloc in self._delays:
-            self._slow_down(request, self._delays[netloc])
+            raise DisallowedByRobots("Forbidden by robots.txt")
+        request.meta["robots"] = known.verdict
+        return None
 
     async def allows(self, url: str) -> bool:
-        """Whether robots.txt of the URL's host allows it; fetched when it is not known yet."""
+        """Whether robots.txt of the URL's host allows it; where that is not known it is fetched, and else it is no."""
         try:
-            await super().process_request(Request(url))
+            known = await self._rules(url)
         except IgnoreRequest:
             return False
-        return True
+        return not isinstance(known, HostFile) and known.rules.allows(url)
 
-    async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
-        if 200 <= response.status < 300:
-            self._found.add(netloc)
-        await super()._parse_robots(response, netloc, request)
+    async def sitemaps(self, root_url: str) -> tuple[str, ...]:
+        """The sitemaps that robots.txt of the URL's host lists; none where it cannot be had."""
+        known = await self._rules(root_url)
+        return () if isinstance(known, HostFile) else known.rules.sitemaps
 
-    def _parsed(self, robotparser: RobotParser, request: Request, **_: Any) -> None:
-        delay = robotparser.crawl_delay(self._robotstxt_useragent or self._default_useragent)
-        if delay:
-            self._delays[urlparse_cached(request).netloc] = min(delay, LONGEST_DELAY)
+    async def _rules(self, url: str) -> _Known | HostFile:
+        """What the host's file says, or the file that could not be had."""
+        root, host = root_of(url), host_of(url)
+        file = await self.files.get(root, ROBOTS)
+        if file.error is not None:
+            self._known.pop(root, None)
+            self._hold(host, file)
+            return file
+        known = self._known.get(root)
+        if known is None or known.file.fetched_at != file.fetched_at:
+            known = await self._read(file)
+            self._known[root] = known
+            if len(self._known) > IN_MEMORY:
+                self._known.popitem(last=False)
+            self.hosts.set_delay(host, known.rules.delay)
+        else:
+            self._known.move_to_end(root)
+        return known
 
-    def _slow_down(self, request: Request, delay: float) -> None:
-        engine = self.crawler.engine
-        assert engine is not None
-        _, slot = engine.downloader._get_slot(request)
-        slot.delay, slot.jitter = max(slot.delay, delay), 0.0
-        request.meta["autothrottle_dont_adjust_delay"] = True
+    async def _read(self, file: HostFile) -> _Known:
+        if len(file.body) > LONG:
+            rules = await asyncio.to_thread(RobotsFile.read, file.body, self._agent)
+        else:
+            rules = RobotsFile.read(file.body, self._agent)
+        return _Known(file, rules, "allowed" if file.found and not looks_like_html(file.body) else "none")
+
+    def _hold(self, host: str, file: HostFile) -> None:
+        """Have the host's requests wait until its file is tried again."""
+        why = f"its robots.txt could not be had ({file.error})"
+        if file.given_up:
+            if self.hosts.closed(host) is None:
+                self.hosts.close(host, why)
+        elif (pause := file.again_at - self.hosts.wall()) > self.hosts.wait(host):
+            self.hosts.hold(host, pause, why)

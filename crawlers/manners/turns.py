@@ -53,7 +53,7 @@ class Turns:
         host = host_of(request.url)
         # A slot of Scrapy's for each host as we count them: a redirect would take its first host's slot along.
         request.meta["download_slot"] = host
-        at_most, of_file = math.inf, bool(request.meta.get("host_file"))
+        at_most, of_file = math.inf, "host_file" in request.meta
         if of_file:
             at_most = PATIENCE_FOR_FILES
         elif "frontier_id" in request.meta:

@@ -4,20 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crawlers.manners.made_site import Site, make_site
+from tests.crawlers.manners.made_site import Site, sites
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    made, server = make_site()
-    yield made
-    server.shutdown()
-    server.server_close()
+    with sites("one") as made:
+        yield made["one"]
 
 
 @pytest.fixture
 def other_site() -> Iterator[Site]:
-    made, server = make_site()
-    yield made
-    server.shutdown()
-    server.server_close()
+    with sites("other") as made:
+        yield made["other"]

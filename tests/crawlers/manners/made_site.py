@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -117,6 +118,18 @@ def make_site() -> tuple[Site, ThreadingHTTPServer]:
     site.port = server.server_address[1]
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return site, server
+
+
+@contextmanager
+def sites(*names: str) -> Iterator[dict[str, Site]]:
+    """A site for each name."""
+    made = {name: make_site() for name in names}
+    try:
+        yield {name: site for name, (site, _) in made.items()}
+    finally:
+        for _, server in made.values():
+            server.shutdown()
+            server.server_close()
 
 
 @dataclass(frozen=True)
