@@ -1,0 +1,30 @@
+"""What a project wants curation to set aside."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CurationSettings:
+    """Limits; what lies outside them is set aside and kept.
+
+    Attributes:
+        languages: ISO 639-1 codes that are wanted; all of them where empty.
+        min_chars: The fewest characters of a text, spaces at its ends not counted.
+        max_chars: The most; None: no limit.
+        min_letters: The smallest share of letters among the characters that are no spaces.
+        max_repeated_lines: The largest share of lines that stand in the same text before.
+        max_boilerplate: The largest share of a text in lines that many records of its source have.
+        notices: Whether "page not found", cookie banners and the like are set aside.
+        phone_regions: Countries (ISO 3166) whose national phone numbers are looked for.
+        presidio: Whether Presidio looks for names and places too.
+    """
+
+    languages: tuple[str, ...] = ()
+    min_chars: int = 1
+    max_chars: int | None = None
+    min_letters: float = 0.0
+    max_repeated_lines: float = 0.5
+    max_boilerplate: float = 0.8
+    notices: bool = True
+    phone_regions: tuple[str, ...] = ()
+    presidio: bool = False
