@@ -63,6 +63,10 @@ class Hosts(Protocol):
         """Why this crawl does not wait for it; None where it does."""
         ...
 
+    def why_waiting(self, host: str) -> str | None:
+        """Why a request would wait now; None where it need not."""
+        ...
+
 
 class EveryHost:
     """Where nobody says otherwise, every host may be asked at any time."""
@@ -77,6 +81,10 @@ class EveryHost:
 
     def closed(self, host: str) -> str | None:  # noqa: ARG002
         """Never."""
+        return None
+
+    def why_waiting(self, host: str) -> str | None:  # noqa: ARG002
+        """It need not."""
         return None
 
 
@@ -108,6 +116,7 @@ class FrontierScheduler(BaseScheduler):
         self._left: set[str] = set()  # hosts that are closed: what they have queued is left to the next crawl
         self._parked: list[tuple[float, str]] = []  # hosts that wait for their time
         self._per_host: Counter[str] = Counter()
+        self.waiting: Counter[str] = Counter()  # by host: how many are queued
         self._due: float | None = None
         self._foreign = False
         self._looked = 0.0
@@ -134,7 +143,8 @@ class FrontierScheduler(BaseScheduler):
         self._look_at_others()
         for source in self.sources:
             for host in self.queue.hosts(source):
-                self.stir(source, host)
+                self.stir(source, host, 0)
+        self.count_waiting()
         self._due = self.queue.next_due(self.sources, but=self._closed())
 
     def close(self, reason: str) -> None:  # noqa: ARG002
@@ -200,7 +210,7 @@ class FrontierScheduler(BaseScheduler):
             self._look_at_others()
         if self._due is not None and self._due <= now:
             for source, host in self.queue.wake(now):
-                self.stir(source, host)
+                self.stir(source, host, 0)
             self._due = self.queue.next_due(self.sources, but=self._closed())
         while self._parked and self._parked[0][0] <= now:
             self._ready.append(heapq.heappop(self._parked)[1])
@@ -209,14 +219,19 @@ class FrontierScheduler(BaseScheduler):
             self._set_alarm(now)
         return request
 
-    def stir(self, source: str, host: str) -> None:
-        """Note that a source has something queued on a host."""
+    def stir(self, source: str, host: str, new: int = 1) -> None:
+        """Note that a source has something queued on a host, and how much of it is new."""
+        self.waiting[host] += new
         lanes = self._lanes.get(host)
         if lanes is None:
             self._lanes[host] = deque([source])
             self._ready.append(host)
         elif source not in lanes:
             lanes.append(source)
+
+    def count_waiting(self) -> None:
+        """Count anew what is queued."""
+        self.waiting = Counter(self.queue.waiting(self.sources))
 
     def let_go(self, row: int) -> None:
         """Note that a request in hand is done."""
@@ -238,12 +253,14 @@ class FrontierScheduler(BaseScheduler):
         self.queue.put_back(row, not_before, tries)
         hand = self.in_hand.get(row)
         self.let_go(row)
+        if hand is not None:
+            self.waiting[hand.host] += 1
         if hand is not None and self.hosts.closed(hand.host) is not None:
             return  # it is left to the next crawl
         if not_before > 0:
             self._due = not_before if self._due is None else min(self._due, not_before)
         elif hand is not None:
-            self.stir(hand.source, hand.host)
+            self.stir(hand.source, hand.host, 0)
 
     def _closed(self) -> list[str]:
         return [host for host in self._lanes if self.hosts.closed(host) is not None]
@@ -308,6 +325,7 @@ class FrontierScheduler(BaseScheduler):
                 lanes.rotate(-1)
                 continue
             while (row := self.queue.lease(source, host)) is not None:
+                self.waiting[host] -= 1
                 request = self._request_of(row)
                 if request is None:
                     continue
@@ -353,7 +371,8 @@ class FrontierScheduler(BaseScheduler):
         if again:
             for source in self.sources:
                 for host in self.queue.hosts(source):
-                    self.stir(source, host)
+                    self.stir(source, host, 0)
+            self.count_waiting()
 
     def _set_alarm(self, now: float) -> None:
         times = [at for at, _ in self._parked[:1]]

@@ -14,6 +14,7 @@ from typing import Any
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
+from scrapy.utils.asyncio import create_looping_call
 from twisted.python.failure import Failure
 
 from crawlers.crawl_spec import CrawlSpec
@@ -22,6 +23,7 @@ from crawlers.frontier.file import Frontier
 from crawlers.frontier.finish import Finished, finish
 from crawlers.frontier.passes import Passes
 from crawlers.frontier.queue import Fetched, Queue, Wanted, fingerprint
+from crawlers.live import Tally, write_live
 from crawlers.media import write_media
 from crawlers.page import Extraction, Link
 from crawlers.page_error import describe
@@ -32,6 +34,7 @@ from crawlers.source_run import IMAGE, SourceRun
 from crawlers.warc import WarcFile
 from store.errors import TilthError
 
+SECONDS_BETWEEN_WORDS = 1.0
 MAX_PAGES = "max_pages: the source has fetched as many pages as it may"
 
 
@@ -54,6 +57,7 @@ class CrawlSpider(Spider):
         self.folder = Path(spec.project_folder)
         self.runs = {run.name: run for run in (SourceRun.of(one, frontier) for one in spec.sources)}
         self.reader = PageReader(spec.workers or None, spec.extract_seconds)
+        self.tally = Tally(spec.run_id)
         self.fatal: Exception | None = None
         self._warcs: dict[str, WarcFile] = {}
         for run in self.runs.values():
@@ -67,6 +71,7 @@ class CrawlSpider(Spider):
         spider = super().from_crawler(crawler, *args, **kwargs)
         crawler.hosts = Hosts(spider.frontier, per_host=spider.spec.per_host)  # type: ignore[attr-defined]
         crawler.signals.connect(spider.dropped, signals.request_dropped)
+        crawler.signals.connect(spider.opened, signals.spider_opened)
         return spider
 
     @property
@@ -90,7 +95,8 @@ class CrawlSpider(Spider):
         if pages:
             return False  # one of these may turn out not to count
         run.closed = True
-        self.queue.skip_queued(source, MAX_PAGES, but=IMAGE)
+        if self.queue.skip_queued(source, MAX_PAGES, but=IMAGE):
+            self._scheduler.count_waiting()
         return True
 
     def request_of(self, row: sqlite3.Row) -> Request | None:
@@ -131,6 +137,11 @@ class CrawlSpider(Spider):
         return row is not None and row["state"] != "skipped"
 
     # -- what Scrapy tells ----------------------------------------------------------------------------------------
+    def opened(self) -> None:
+        """Scrapy calls this at the begin."""
+        self._telling = create_looping_call(self._tell)
+        self._telling.start(SECONDS_BETWEEN_WORDS)
+
     async def parse(self, response: Response, **_: Any) -> None:
         """Have a page read that was answered, and keep it."""
         request = response.request
@@ -175,6 +186,9 @@ class CrawlSpider(Spider):
     async def closed(self, reason: str) -> None:
         """Scrapy calls this at the end."""
         self.reader.close()
+        if self._telling.running:
+            self._telling.stop()
+        self._tell(ended=True)
         for warc in self._warcs.values():
             warc.close()
         if reason == "finished" and self.fatal is None:
@@ -201,6 +215,13 @@ class CrawlSpider(Spider):
         engine = self.crawler.engine
         assert engine is not None and isinstance(engine.scheduler, FrontierScheduler)
         return engine.scheduler
+
+    def _tell(self, *, ended: bool = False) -> None:
+        try:
+            kept = sum(warc.size for warc in self._warcs.values())
+            write_live(self.frontier, self.tally.state(self._scheduler, kept, ended=ended))
+        except (sqlite3.Error, TilthError) as trouble:
+            self.give_up(trouble)
 
     def _begin(self, run: SourceRun) -> None:
         begun = self.passes.begin(run.name, run.source_id, recrawl_after=run.recrawl_after)
@@ -280,6 +301,8 @@ class CrawlSpider(Spider):
                 self._scheduler.stir(run.name, wanted.host)
         self._scheduler.let_go(meta["frontier_id"])
         run.pages += counts
+        error = "robots: " if meta.get("robots") == "disallowed" else end.error
+        self.tally.count(host_of(meta["asked"]), len(extraction.records), error, row["seconds"])
 
     def _wanted(self, run: SourceRun, extraction: Extraction, depth: int) -> list[Wanted]:
         if depth >= run.source.max_depth:

@@ -75,6 +75,11 @@ class WarcFile:
         )
         return self._append(record)
 
+    @property
+    def size(self) -> int:
+        """Bytes that were written."""
+        return self._offset
+
     def close(self) -> None:
         """Close the file; what was written is there already."""
         if self._file is not None:

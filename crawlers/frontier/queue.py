@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -145,21 +146,21 @@ class Queue:
         )
         return [row["host"] for row in found]
 
-    def sources(self) -> list[str]:
-        """The sources that have any request."""
-        found = self._frontier.read(
-            """
-            WITH RECURSIVE each (source) AS (
-                SELECT min(source) FROM requests
-                UNION ALL
-                SELECT (SELECT min(source) FROM requests WHERE source > each.source)
-                FROM each
-                WHERE each.source IS NOT NULL
-            )
-            SELECT source FROM each WHERE source IS NOT NULL
-            """
-        )
-        return [row["source"] for row in found]
+    def waiting(self, sources: Sequence[str]) -> dict[str, int]:
+        """How many requests of these sources are queued, by host; reads an index over all of them."""
+        counts: Counter[str] = Counter()
+        for source in sources:
+            for later in ("=", ">"):
+                for row in self._frontier.read(
+                    f"""
+                    SELECT host, count(*) AS n FROM requests
+                    WHERE source = ? AND state = 'queued' AND not_before {later} 0
+                    GROUP BY host
+                    """,
+                    (source,),
+                ):
+                    counts[row["host"]] += row["n"]
+        return dict(counts)
 
     def lease(self, source: str, host: str) -> sqlite3.Row | None:
         """Take the request of a source on a host that comes first: by priority, then depth, then order."""
