@@ -10,7 +10,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
-from crawlers.manners.hosts import BUSY, LONGEST_KEPT
+from crawlers.manners.hosts import BUSY, LONGEST_KEPT, TurnFarOff
 from crawlers.manners.retry_after import retry_after
 from crawlers.manners.trouble import PASSING, put_back
 from crawlers.manners.turns import hosts_of
@@ -56,6 +56,8 @@ class TryAgain:
 
     def process_exception(self, request: Request, exception: Exception) -> Request | None:
         """The request for another try, or None where the error stands."""
+        if isinstance(exception, TurnFarOff) and "frontier_id" in request.meta:
+            return put_back(request, exception.ready_at)  # a browser waited for its turn in vain
         if not isinstance(exception, self.errors):
             return None
         return self._again(request, self.times, 0.0, type(exception).__name__)

@@ -1,0 +1,74 @@
+"""Manners on the proving site: the delay that it asks for is kept, and so is Retry-After, over two crawls."""
+
+import itertools
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawlers.crawl import crawl
+from crawlers.kinds import read_source
+from crawlers.outcome import CrawlResult
+from store.database import Store
+from store.pages import pages
+from tests.integration.test_crawl_proving_site import two_free_ports
+
+DELAY = 0.5
+POST = {"item": "article.post", "key": "::attr(data-post)", "fields": {"text": "p.body"}}
+
+
+@pytest.fixture
+def site(shared: Path) -> Iterator[str]:
+    program, rows = shared / "sites" / "proving_site.py", shared / "data" / "banking77" / "train.csv"
+    if not program.is_file() or not rows.is_file():
+        pytest.skip(f"needs the proving site in {shared}")
+    for _ in range(5):
+        port = two_free_ports()
+        options = ["--data", rows, "--port", str(port), "--limit", "40", "--crawl-delay", str(DELAY)]
+        server = subprocess.Popen(
+            [sys.executable, program, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert server.stdout is not None
+        if server.stdout.readline():
+            break
+        server.wait()
+    yield f"http://127.0.0.1:{port}"
+    server.terminate()
+    server.wait()
+    server.stdout.close()
+
+
+def run(project: Path, *sources: dict[str, Any]) -> CrawlResult:
+    with Store(project / "tilth.duckdb") as store:
+        return crawl(store, project, [read_source(POST | source) for source in sources], contact="me@example.org")
+
+
+def asked(site: str) -> list[tuple[float, str]]:
+    """When the site was asked for what."""
+    with urllib.request.urlopen(site + "/__stats", timeout=10) as answer:
+        return [(at, path) for at, path in json.load(answer)["times"]]
+
+
+def test_two_crawls_keep_the_delay_and_retry_after_and_fetch_robots_once(site: str, tmp_path: Path) -> None:
+    first = {
+        "name": "first",
+        "start": [site + "/busy", site + "/flaky/1", site + "/moved", site + "/t/1"],
+        "max_depth": 0,
+    }
+    second = {"name": "second", "start": [site + f"/t/{n}" for n in range(2, 5)], "max_depth": 0}
+    run(tmp_path, first)
+    run(tmp_path, second)
+    times = asked(site)
+    gaps = [after - before for (before, _), (after, _) in itertools.pairwise(times)]
+    assert min(gaps) >= 0.95 * DELAY
+    busy = [at for at, path in times if path == "/busy"]
+    assert len(busy) == 2 and busy[1] - busy[0] >= 2
+    assert not [path for at, path in times if busy[0] < at < busy[0] + 2]
+    assert [path for _, path in times].count("/robots.txt") == 1
+    with Store(tmp_path / "tilth.duckdb") as store:
+        assert {row["status"] for row in pages(store).to_pylist()} == {200}
