@@ -333,7 +333,7 @@ def _onward(headers: Iterable[tuple[bytes, bytes]], *without: bytes) -> Headers:
     return [(name, value) for name, value in given if name not in OF_ONE_HOP | named | set(without)]
 
 
-async def _next(connection: h11.Connection, reader: asyncio.StreamReader, idle: float) -> h11.Event | type[h11.PAUSED]:
+async def _next(connection: h11.Connection, reader: asyncio.StreamReader, idle: float) -> object:
     """The next event of what the other side sends."""
     while (event := connection.next_event()) is h11.NEED_DATA:
         if connection.they_are_waiting_for_100_continue:
