@@ -44,19 +44,22 @@ class Scope:
         starts = [url for url in map(canonical_url, self.source.start) if url]
         set_ = object.__setattr__
         set_(self, "starts", frozenset(starts))
-        set_(self, "hosts", frozenset(map(host_of, starts)))
+        set_(self, "hosts", frozenset(map(host_of, starts)) | frozenset(self.source.hosts))
         # A pattern that begins with the scheme names the host itself.
         set_(self, "allow", tuple((re.compile(p), p.lstrip("^(?:").startswith("http")) for p in self.source.allow))
         set_(self, "deny", tuple(re.compile(p) for p in self.source.deny))
 
-    def why_not(self, url: str) -> str | None:
-        """Why the source does not go to this canonical URL, in a few words; None when it does."""
+    def why_not(self, url: str, role: str = "page") -> str | None:
+        """Why the source does not go to this canonical URL, in a few words; None when it does.
+
+        What leads to pages, such as a sitemap, need not match an `allow` pattern, which is about the pages.
+        """
         if url in self.starts:
             return None
         if any(pattern.search(url) for pattern in self.deny):
             return "a deny pattern matches it"
         if host_of(url) in self.hosts:
-            if self.allow and not any(pattern.search(url) for pattern, _ in self.allow):
+            if role == "page" and self.allow and not any(pattern.search(url) for pattern, _ in self.allow):
                 return "no allow pattern matches it"
             return None
         if any(names_host and pattern.match(url) for pattern, names_host in self.allow):

@@ -12,6 +12,7 @@ MIDDLEWARES: dict[str, int | None] = {
     "crawlers.manners.robots.RobotsAndDelay": 100,
     "crawlers.manners.retry.TryAgain": 550,
     "crawlers.archive.Archive": 860,
+    "crawlers.source_headers.SourceHeaders": 870,
     "crawlers.manners.turns.Turns": 890,
 }
 
@@ -27,8 +28,8 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
         "SCHEDULER": "crawlers.scheduler.FrontierScheduler",
-        "CONCURRENT_REQUESTS": spec.concurrency,
-        "CONCURRENT_REQUESTS_PER_DOMAIN": spec.per_host,
+        "CONCURRENT_REQUESTS": spec.limits.concurrency,
+        "CONCURRENT_REQUESTS_PER_DOMAIN": spec.limits.per_host,
         # A host that answers slowly is asked less often.
         "AUTOTHROTTLE_ENABLED": True,
         "AUTOTHROTTLE_START_DELAY": 0.1,

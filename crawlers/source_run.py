@@ -53,4 +53,4 @@ class SourceRun:
 
     def why_not(self, url: str, role: str) -> str | None:
         """Why the source does not go to a URL; None when it does. An image may lie anywhere."""
-        return None if role == IMAGE else self.scope.why_not(url)
+        return None if role == IMAGE else self.scope.why_not(url, role)

@@ -190,8 +190,8 @@ def read(source: Source, page: FetchedPage) -> Extraction:
         items = [items]
     if not isinstance(items, list):
         first = "digest" not in page.about
-        error = f"item: {_no_list(source.item, items, answer)}" if first or items is not None else None
-        return Extraction(error=error)
+        why = f"item: {_no_list(source.item, items, answer)}" if first or items is not None else None
+        return Extraction(error=why)
     unmatched = dict.fromkeys([*source.fields, *(["key"] if source.key else [])], 0)
     records = [
         r for place, item in enumerate(items) if (r := _record(source, place, item, page, unmatched)) is not None

@@ -26,6 +26,7 @@ class Source(FetchedSource):
     Attributes:
         full_text: Whether to fetch the pages of the entries.
         older: Whether to go on to the older entries where the feed says where they are.
+        recrawl_after: As for a `site`; the pages of entries are asked for once unless it is given.
         every: How long `tilth crawl --watch` waits between two looks at it; the feed may ask for longer.
     """
 
@@ -33,6 +34,7 @@ class Source(FetchedSource):
     full_text: bool = False
     older: bool = False
     every: str = "30m"
+    recrawl_after: str | None = "3650d"
     max_depth: int = Field(default=1_000, ge=0)  # pages of older entries lie one behind the other
 
     @property
@@ -68,9 +70,9 @@ def start(source: Source) -> list[Link]:
 def read(source: Source, page: FetchedPage) -> Extraction:
     """The entries of a feed; or the records of a page that an entry links to."""
     if page.role != ROLE:
-        from crawlers.kinds import site
+        from crawlers.extraction.read_page import read_page
 
-        return site.read(source, page)
+        return read_page(source, page)
     return _read_feed(source, page)
 
 

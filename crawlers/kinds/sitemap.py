@@ -62,9 +62,9 @@ def start(source: Source) -> list[Link]:
 def read(source: Source, page: FetchedPage) -> Extraction:
     """The pages that a sitemap names; or the records of one of these pages."""
     if page.role != ROLE:
-        from crawlers.kinds import site
+        from crawlers.extraction.read_page import read_page
 
-        return site.read(source, page)
+        return read_page(source, page)
     return _read_sitemap(source, page)
 
 

@@ -70,7 +70,7 @@ def read_feed(body: bytes, url: str, content_type: str | None = None) -> Feed:
         url: Where it was found; relative links are meant from it.
         content_type: The header, which can name the encoding.
     """
-    pieces = []
+    pieces: list[bytes] = []
     trouble = None
     try:
         pieces.extend(unpacked(body, LARGEST))  # what came before a trouble is kept
@@ -149,7 +149,7 @@ def _time(entry: Any, name: str) -> str | None:
     parsed = dict.get(entry, f"{name}_parsed")
     if parsed:
         try:
-            return datetime(*parsed[:6], tzinfo=UTC).isoformat()
+            return datetime(*parsed[:6]).replace(tzinfo=UTC).isoformat()  # noqa: DTZ001 - it is in UTC
         except (ValueError, OverflowError):
             pass
     return _said(dict.get(entry, name))

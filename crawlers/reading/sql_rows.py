@@ -2,7 +2,7 @@
 
 import difflib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ def _existing(path: Path | None, where: str) -> Path:
 # Each of these gives the columns' names first, then the rows.
 
 
-def _sqlite(path: Path | None, query: str, where: str) -> Iterator[Any]:
+def _sqlite(path: Path | None, query: str, where: str) -> Generator[Any, None, None]:
     found = _existing(path, where).resolve()
     # As bytes the URI can name any file.
     uri = f"{found.as_uri()}?mode=ro"
@@ -105,7 +105,7 @@ def _reads_only(action: int, _first: str | None, second: str | None, *_: Any) ->
     return sqlite3.SQLITE_OK if action in READS else sqlite3.SQLITE_DENY
 
 
-def _duckdb(path: Path | None, query: str, where: str, project_folder: Path) -> Iterator[Any]:
+def _duckdb(path: Path | None, query: str, where: str, project_folder: Path) -> Generator[Any, None, None]:
     import duckdb
 
     found = _existing(path, where) if path is not None else None
@@ -123,7 +123,7 @@ def _duckdb(path: Path | None, query: str, where: str, project_folder: Path) -> 
         raise QueryFailed(f"{where}: DuckDB says: {_first_line(error)}.") from error
 
 
-def _postgres(url: str, query: str, where: str) -> Iterator[Any]:
+def _postgres(url: str, query: str, where: str) -> Generator[Any, None, None]:
     try:
         import psycopg
     except ImportError as error:

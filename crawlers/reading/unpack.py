@@ -18,7 +18,7 @@ class BrokenOff(ValueError):
 
 
 def unpacked(body: bytes, largest: int) -> Iterator[bytes]:
-    """The bytes of `body` in pieces of 64 KiB and over, the last one aside; unpacked where it is gzip by its first bytes.
+    """The bytes of `body` in pieces of 64 KiB and over, but for the last; unpacked where they begin as gzip does.
 
     Args:
         body: As fetched.
