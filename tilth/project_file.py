@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from store.curation.settings import CurationSettings, regions_of
 from store.errors import RequestError, SchemaError
 from store.label_schema import LabelSchema
 from store.rights import DEFAULT_AI_OPERATORS, DEFAULT_FORBIDS, DEFAULT_LICENCES, Act, Permission, RightsPolicy
@@ -62,6 +63,17 @@ class LabelingSection(_Section):
 
     annotators_per_record: int = Field(1, ge=1)
     repeat_share: Share = 0.1
+
+
+class CrawlSection(_Section):
+    """`[crawl]`: how much is fetched at once, and what a page may cost."""
+
+    concurrency: int = Field(16, ge=1, le=1_000)
+    per_host: int = Field(4, ge=1, le=1_000)
+    timeout: float = Field(30.0, gt=0, le=3_600, strict=False)
+    max_mb: float = Field(10.0, gt=0, le=1_000, strict=False)
+    extract_seconds: float = Field(10.0, gt=0, le=600, strict=False)
+    workers: int | None = Field(None, ge=1, le=256)
 
 
 class RoundsSection(_Section):
@@ -124,6 +136,34 @@ class RightsSection(_Section):
         )
 
 
+class CurationSection(_Section):
+    """`[curation]`: what is set aside before people are asked, and what becomes of personal data in a release."""
+
+    languages: list[str] = []
+    min_chars: int = Field(1, ge=0)
+    max_chars: int | None = Field(None, ge=1)
+    min_letters: Share = 0.0
+    max_repeated_lines: Share = 0.5
+    max_boilerplate: Share = 0.8
+    notices: bool = True
+    phone_regions: list[str] | None = None
+    pii_in_releases: Literal["pseudonymise", "drop", "keep"] = "pseudonymise"
+
+    def settings(self, language: str) -> CurationSettings:
+        """All of it as curation takes it; `language` is the project's."""
+        regions = self.phone_regions if self.phone_regions is not None else regions_of(language)
+        return CurationSettings(
+            languages=tuple(self.languages),
+            min_chars=self.min_chars,
+            max_chars=self.max_chars,
+            min_letters=self.min_letters,
+            max_repeated_lines=self.max_repeated_lines,
+            max_boilerplate=self.max_boilerplate,
+            notices=self.notices,
+            phone_regions=tuple(regions),
+        )
+
+
 class ProjectFile(_Section):
     """The whole of `tilth.toml`.
 
@@ -134,10 +174,12 @@ class ProjectFile(_Section):
     schema_: SchemaSection = Field(alias="schema")
     source: list[dict[str, Any]] = []
     studio: StudioSection | None = None
+    crawl: CrawlSection = CrawlSection()
     labeling: LabelingSection = LabelingSection()
     rounds: RoundsSection = RoundsSection()
     training: TrainingSection = TrainingSection()
     rights: RightsSection = RightsSection()
+    curation: CurationSection = CurationSection()
 
     @property
     def label_schema(self) -> LabelSchema:

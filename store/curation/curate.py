@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from store.curation import language, personal, quality
 from store.curation.duplicates import Duplicates, find_duplicates
+from store.curation.pii import phones
 from store.curation.pii.find import VERSION
 from store.curation.setting_aside import set_aside_by_traits, set_aside_counts
 from store.curation.settings import CurationSettings
@@ -55,7 +56,12 @@ def curate(
     Args:
         progress: Told of each step its name, how many records are done, and of how many.
         dry_run: Find, but change nothing in the store.
+
+    Raises:
+        LanguageUnknown, RegionUnknown: The settings name one that there is not.
     """
+    language.require_known(settings.languages)
+    phones.require_known(settings.phone_regions)
     if not dry_run:
         return _curate(store, settings, progress)
     found: Curated | None = None

@@ -18,25 +18,26 @@ _NOTICES = {
         r"(?:(?:page |file |seite |página |pagina )?"
         r"(?:not found|gone|nicht gefunden|introuvable|no encontrada|non trovata)|$)"
         r"|(?:sorry|oops|whoops|hoppla|d[ée]sol[ée])?[\s\W]{0,4}"
-        r"(?:(?:the|this|that) )?(?:page|content|article|link|thread|topic)"
+        r"(?:(?:the|this|that) )?"
+        r"(?:page|content|article|link|thread|topic)"
         r"(?: that)?(?: you(?:'re| are|’re) (?:looking for|requested|trying to reach))?(?: you requested)?"
-        r" (?:was not found|not found|could ?n[o'’]t be found|cannot be found|can[’']t be found|could not be found"
+        r" (?:could not be found|was not found|not found|could ?n[o'’]t be found|cannot be found|can[’']t be found"
         r"|does ?n[o'’]t exist|does not exist|is no longer available|no longer exists|has been removed)"
         r"|(?:die )?(?:angeforderte )?seite (?:wurde )?nicht gefunden|(?:cette )?page (?:introuvable|non trouvée)"
         r"|página no encontrada|pagina non trovata|pagina niet gevonden|nie znaleziono strony)",
         _BEGINS,
     ),
     "cookies": re.compile(
-        r"(?=.*(?:accept|agree|consent|reject|preferences|settings|policy|akzeptieren|zustimmen|ablehnen|accepter|refuser"
-        r"|aceptar|accetta|accepteren))"
+        r"(?=.*(?:accept|agree|consent|reject|preferences|settings|policy|akzeptieren|zustimmen|ablehnen"
+        r"|accepter|refuser|aceptar|accetta|accepteren))"
         r".{0,120}?(?:\b(?:we|site|website|partners|wir|nous|page|seite)\b"
-        r".{0,40}?\b(?:uses?|using|store|verwenden|nutzen|utilis\w+)\b.{0,40}?\bcookies|utilizamos cookies|usiamo (?:i )?cookie"
-        r"|gebruiken cookies)",
+        r".{0,40}?\b(?:uses?|using|store|verwenden|nutzen|utilis\w+)\b.{0,40}?\bcookies"
+        r"|utilizamos cookies|usiamo (?:i )?cookie|gebruiken cookies)",
         _BEGINS,
     ),
     "no JavaScript": re.compile(
-        r".{0,80}?(?:enable|activate|turn on|requires?|aktivieren|activer) (?:sie )?javascript|.{0,40}?javascript (?:is )?"
-        r"(?:disabled|required|deaktiviert|désactivé)",
+        r".{0,80}?(?:enable|activate|turn on|requires?|aktivieren|activer) (?:sie )?javascript"
+        r"|.{0,40}?javascript (?:is )?(?:disabled|required|deaktiviert|désactivé)",
         _BEGINS,
     ),
     "access refused": re.compile(

@@ -16,7 +16,6 @@ class CurationSettings:
         max_boilerplate: The largest share of a text in lines that many records of its source have.
         notices: Whether "page not found", cookie banners and the like are set aside.
         phone_regions: Countries (ISO 3166) whose national phone numbers are looked for.
-        presidio: Whether Presidio looks for names and places too.
     """
 
     languages: tuple[str, ...] = ()
@@ -27,4 +26,23 @@ class CurationSettings:
     max_boilerplate: float = 0.8
     notices: bool = True
     phone_regions: tuple[str, ...] = ()
-    presidio: bool = False
+
+
+REGIONS = {
+    "en": ("US", "GB"),
+    "de": ("DE", "AT", "CH"),
+    "fr": ("FR", "BE", "CH"),
+    "es": ("ES", "MX"),
+    "it": ("IT",),
+    "nl": ("NL", "BE"),
+    "pl": ("PL",),
+    "pt": ("PT", "BR"),
+    "sv": ("SE",),
+    "hi": ("IN",),
+}
+"""Whose national forms to look for in texts of a language, where nobody says."""
+
+
+def regions_of(language: str) -> tuple[str, ...]:
+    """The countries for a language (ISO 639-1, with or without a region); none where the language is not known here."""
+    return REGIONS.get(language.split("-")[0].lower(), ())

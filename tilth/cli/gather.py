@@ -5,19 +5,20 @@ from typing import Annotated
 
 import typer
 
-from tilth.cli.console import print_json, progress, say, warn
+from tilth.cli.console import print_json, print_rows, progress, say, warn
 
 
 def crawl(
     context: typer.Context,
     source: Annotated[str | None, typer.Argument(help="The source's name; all of them without it.")] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget what was fetched, and begin anew.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Run the sources of the project file."""
+    """Run the sources of the project file; what was cut off goes on."""
     from tilth.gathering import crawl_sources
 
     with progress("pages") as advance:
-        result = crawl_sources(context.obj, source, advance, (lambda _: None) if as_json else say)
+        result = crawl_sources(context.obj, source, advance, (lambda _: None) if as_json else say, restart=restart)
     if as_json:
         print_json(result.as_dict())
     else:
@@ -60,19 +61,27 @@ def import_(
             say(line)
 
 
-def curate(context: typer.Context) -> None:
-    """Find near-equal records.
+def curate(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be set aside; change nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Set aside what people need not see.
 
-    People see one of each, and a split never tears them apart. None is deleted.
+    Near-equal records, other languages, notices and the frames of pages; and find personal data. Nothing is deleted.
     """
-    from store.curation.duplicates import find_duplicates
+    from tilth import curating
 
-    with context.obj.open_store() as store:
-        found = find_duplicates(store)
-    say(
-        f"{found.records} records: {found.clusters} clusters of near-equal ones; {found.set_aside} records set "
-        f"aside and kept."
-    )
+    with progress("records") as advance:
+        found = curating.curate_project(context.obj, advance, dry_run=dry_run)
+    if as_json:
+        print_json(curating.as_dict(found))
+        return
+    print_rows("Set aside", ["step", "found", "records"], curating.rows(found))
+    for line in curating.lines(found):
+        say(line)
+    if dry_run:
+        say("Nothing was changed.")
 
 
 def add_verbs(app: typer.Typer) -> None:

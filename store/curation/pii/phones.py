@@ -7,9 +7,10 @@ often an order's.
 import re
 from collections.abc import Iterator, Sequence
 
-from phonenumbers import Leniency, PhoneNumberMatcher
+from phonenumbers import SUPPORTED_REGIONS, Leniency, PhoneNumberMatcher
 
 from store.curation.pii.spans import Span
+from store.errors import RequestError
 
 _MAYBE = re.compile(r"\d(?:[\s().\-/‐-―]{0,3}\d){6,}")
 _SAYS_PHONE = re.compile(
@@ -24,19 +25,23 @@ _SAYS_OTHER = re.compile(
     re.IGNORECASE,
 )
 CONTEXT = 30
-REGIONS = {
-    "en": ("US", "GB"),
-    "de": ("DE", "AT", "CH"),
-    "fr": ("FR", "BE", "CH"),
-    "es": ("ES", "MX"),
-    "it": ("IT",),
-    "nl": ("NL", "BE"),
-    "pl": ("PL",),
-    "pt": ("PT", "BR"),
-    "sv": ("SE",),
-    "hi": ("IN",),
-}
-"""Whose national forms to look for in texts of a language, where nobody says."""
+
+
+class RegionUnknown(RequestError):
+    """The settings name a country that has no phone numbers."""
+
+
+def require_known(regions: Sequence[str]) -> None:
+    """Return when each is a country whose numbers are known.
+
+    Raises:
+        RegionUnknown: One is not.
+    """
+    for region in regions:
+        if region not in SUPPORTED_REGIONS:
+            raise RegionUnknown(
+                f'[curation] phone_regions: "{region}" is no country; write codes such as "US" or "DE".'
+            )
 
 
 def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:

@@ -1,0 +1,53 @@
+"""Curation of a project's records, and how it is told."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tilth.project import Project
+
+if TYPE_CHECKING:
+    from store.curation.curate import Curated
+    from tilth.cli.console import Advance
+
+STEPS = {
+    "language": "another language",
+    "length": "too short or too long",
+    "letters": "few letters",
+    "repetition": "lines repeat",
+    "notice": "not found, cookies and the like",
+    "boilerplate": "the frame of a site",
+    "split": "near-equal to what is measured with",
+}
+
+
+def curate_project(project: Project, advance: "Advance", *, dry_run: bool) -> "Curated":
+    """Run curation with the settings of the project file."""
+    from store.curation.curate import curate
+
+    settings = project.file.curation.settings(project.file.project.language)
+    with project.open_store() as store:
+        # One bar for all steps: each has as many records at most as the next.
+        return curate(store, settings, progress=lambda _, done, total: advance(done, total), dry_run=dry_run)
+
+
+def rows(found: "Curated") -> list[list[Any]]:
+    """What each step found: its name, what, and how many records it set aside."""
+    told: list[list[Any]] = [["near-equal", f"{found.duplicates.clusters} clusters", found.duplicates.set_aside]]
+    told += [[step, STEPS[step], count] for step, count in found.set_aside.items()]
+    return told
+
+
+def lines(found: "Curated") -> list[str]:
+    """What else there is to say, in sentences."""
+    languages = ", ".join(f"{code} {count}" for code, count in list(found.languages.items())[:8])
+    said = [f"Languages: {languages}."] if languages else []
+    if found.personal:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in found.personal.items())
+        said.append(f"Personal data, in records: {kinds}.")
+    said.append(f"{found.records} records; {found.left_out} set aside and kept, {found.records - found.left_out} left.")
+    return said
+
+
+def as_dict(found: "Curated") -> dict[str, Any]:
+    """The figures for programs."""
+    return asdict(found)
