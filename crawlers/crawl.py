@@ -3,6 +3,7 @@
 The store's file is held only while a batch is brought in, never while pages are being fetched.
 """
 
+import ipaddress
 import json
 import os
 import signal
@@ -17,17 +18,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from crawlers.crawl_spec import CrawlSpec, SourceSpec
+from crawlers.crawl_spec import DEFAULT_LIMITS, CrawlSpec, Limits, SourceSpec
+from crawlers.declaration import Declaration
 from crawlers.drain import drain
+from crawlers.fetched_source import FetchedSource
 from crawlers.frontier.file import Frontier, NoSpace
 from crawlers.frontier.outbox import Outbox
 from crawlers.frontier.passes import Passes
+from crawlers.frontier.queue import Queue
+from crawlers.live import read_live
 from crawlers.outcome import CrawlResult, Outcome
+from crawlers.read_in import is_read, read_in
 from crawlers.run import GRACE_SECONDS
-from crawlers.site_source import SiteSource
+from crawlers.scope import host_of
 from store.database import Store, StoreHeldElsewhere
 from store.errors import RequestError, TilthError
 from store.sources import source_id
@@ -47,6 +55,10 @@ class CrawlRunning(TilthError):
 
 class NoSources(RequestError):
     """There is nothing to crawl."""
+
+
+class NoContact(RequestError):
+    """A site's people could not reach whoever crawls it."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +82,13 @@ def _unheard(_: object) -> None:
 def crawl(
     store: Store,
     project_folder: Path,
-    sources: Sequence[SiteSource],
+    sources: Sequence[Declaration],
     *,
     contact: str,
     say: Callable[[str], None] = _unheard,
     progress: Callable[[Progress], None] = _unheard,
-    timeout: float = 30.0,
+    limits: Limits = DEFAULT_LIMITS,
     restart: bool = False,
-    concurrency: int = 16,
-    per_host: int = 4,
 ) -> CrawlResult:
     """Run sources, all at once, and bring what they give into the store.
 
@@ -92,9 +102,8 @@ def crawl(
         contact: Goes into the user agent, so that a site's people can reach the user.
         say: Gets a plain line at each stage.
         progress: Called some times a second.
-        timeout: Seconds until the fetch of a page is given up.
+        limits: What it may take.
         restart: Forget what the sources know, and begin as if it were the first time; the store keeps what it has.
-        concurrency, per_host: How many requests are in hand at most, in all and of one host.
 
     Returns:
         The figures and the troubles; `exit_code` is 2 when no start page of a source could be had.
@@ -104,44 +113,75 @@ def crawl(
         CrawlFailed: The process that fetches died, or could not go on. What was fetched before is in the store.
         CrawlRunning: Another crawl of this project is under way.
         NoSpace, DiskFull: There was no room to keep a page, or to bring one into the store.
+        NoContact: `contact` is empty, and a source is not on this machine or its network.
         NoSources: `sources` is empty.
     """
     if not sources:
         raise NoSources("There is no source to crawl; declare one as [[source]] in tilth.toml.")
-    if any(source.render != "http" for source in sources):
+    read = [source for source in sources if is_read(source)]
+    fetched: list[Any] = [source for source in sources if not is_read(source)]
+    _refuse_without_contact(fetched, contact)
+    if any(source.render != "http" for source in fetched):
         from crawlers.browser.executable import find_browser
 
         find_browser()
     project_folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    outcome = Outcome(uuid.uuid4().hex, sources)
+    outcome = Outcome(uuid.uuid4().hex, fetched)
     with _alone(project_folder), Frontier(project_folder / "frontier.sqlite") as frontier, _sigterm_raises():
         left = drain(store, frontier, outcome.hear)
         if left:
             say(f"Brought in {left} pages that an earlier crawl had fetched.")
         if restart:
-            for source in sources:
+            for source in fetched:
                 Passes(frontier).forget(source.name)
         spec = CrawlSpec(
             run_id=outcome.run_id,
-            sources=tuple(_source_spec(source) for source in sources),
+            sources=tuple(_source_spec(source) for source in fetched),
             project_folder=str(project_folder.resolve()),
             contact=contact,
-            concurrency=concurrency,
-            per_host=per_host,
-            timeout=timeout,
+            limits=limits,
         )
         try:
-            for source in sources:
+            for source in read:
+                say(f'Reading "{source.name}" ({source.kind}).')
+                outcome.hear_read(read_in(store, project_folder, source))
+            for source in fetched:
                 say(f'Crawling "{source.name}" ({source.render}).')
-            _fetch(store, frontier, spec, outcome, lambda: _look(progress, outcome, frontier, began))
+            if fetched:
+                _fetch(store, frontier, spec, outcome, lambda: _look(progress, outcome, frontier, began))
         finally:
             drain(store, frontier, outcome.hear)
             store.let_go()
+        for source in fetched:
+            outcome.hear_skipped(source.name, Queue(frontier).skipped(source.name))
+        ended = read_live(frontier)
+        if fetched and ended is not None and ended.run_id == outcome.run_id:
+            outcome.hear_closed({host.host: host.why for host in ended.hosts if host.closed and host.why})
     return outcome.result(time.monotonic() - began)
 
 
-def _source_spec(source: SiteSource) -> SourceSpec:
+def _refuse_without_contact(sources: Sequence[FetchedSource], contact: str) -> None:
+    if contact.strip():
+        return
+    for source in sources:
+        for host in (*map(host_of, source.start), *source.hosts):
+            if not _is_local(host):
+                raise NoContact(
+                    f'source "{source.name}" is on {host}, whose people must be able to reach you: '
+                    "write an e-mail address or a URL as contact under [project] in tilth.toml."
+                )
+
+
+def _is_local(host: str) -> bool:
+    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        return not ipaddress.ip_address(name).is_global
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def _source_spec(source: Declaration) -> SourceSpec:
     declared = source.declared()
     return SourceSpec(source_id(source.name, declared), declared)
 

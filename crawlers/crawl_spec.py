@@ -16,6 +16,30 @@ class SourceSpec:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How much is fetched at once, and what a page may cost.
+
+    Attributes:
+        concurrency: So many requests are in hand at most, in all.
+        per_host: The same for one host.
+        timeout: Seconds until a fetch is given up.
+        max_bytes: A body over this, packed or unpacked, is not read.
+        extract_seconds: A page is read for no longer.
+        workers: Processes that read pages; None: as many as there are processors.
+    """
+
+    concurrency: int = 16
+    per_host: int = 4
+    timeout: float = 30.0
+    max_bytes: int = 10 * 2**20
+    extract_seconds: float = 10.0
+    workers: int | None = None
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
 class CrawlSpec:
     """A crawl of one or more sources.
 
@@ -24,24 +48,24 @@ class CrawlSpec:
         sources: Their names differ.
         project_folder: Where `frontier.sqlite`, `warc/` and `media/` lie.
         contact: How the people of a site can reach the user; empty: not said.
-        concurrency: So many requests are in hand at most, in all.
-        per_host: The same for one host.
-        timeout: Seconds until a fetch is given up.
-        max_bytes: A body over this, packed or unpacked, is not read.
-        extract_seconds: A page is read for no longer.
-        workers: Processes that read pages; 0: as many as fit the machine.
+        limits: What it may take.
     """
 
     run_id: str
     sources: tuple[SourceSpec, ...]
     project_folder: str
     contact: str
-    concurrency: int = 16
-    per_host: int = 4
-    timeout: float = 30.0
-    max_bytes: int = 10 * 2**20
-    extract_seconds: float = 10.0
-    workers: int = 0
+    limits: Limits = DEFAULT_LIMITS
+
+    @property
+    def timeout(self) -> float:
+        """Seconds until a fetch is given up."""
+        return self.limits.timeout
+
+    @property
+    def max_bytes(self) -> int:
+        """A body over this is not read."""
+        return self.limits.max_bytes
 
     @property
     def user_agent(self) -> str:
@@ -56,7 +80,8 @@ class CrawlSpec:
     def read(cls, path: Path) -> "CrawlSpec":
         """What `write` wrote."""
         told = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**told | {"sources": tuple(SourceSpec(**one) for one in told["sources"])})
+        sources = tuple(SourceSpec(**one) for one in told["sources"])
+        return cls(**told | {"sources": sources, "limits": Limits(**told["limits"])})
 
 
 def user_agent(contact: str) -> str:

@@ -1,21 +1,24 @@
 """From the outbox into the store, exactly once: what is there is known by its keys, then leaves the outbox."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 import pyarrow as pa
 
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.outbox import Outbox, Waiting
 from store.database import Store
+from store.gone import any_gone, note_gone
 from store.pages import PAGES, add_pages
-from store.records import add_records
-from store.sightings import SIGHTINGS, add_sightings
+from store.records import add_records, content_hash, record_id
+from store.sightings import SIGHTINGS, add_sightings, last_seen_on
 from store.sources import add_source
 
 PAGES_A_BATCH = 1_000
+GONE = (404, 410)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ def _bring_in(store: Store, outbox: Outbox, batch: Sequence[Waiting]) -> Iterato
         assert stored_id == source_id
         add_pages(store, pa.Table.from_pylist([_page_row(w) for w in waiting], schema=PAGES))
         new, known = _bring_in_records(store, source["name"], source_id, waiting)
+        gone = [w.page["url"] for w in waiting if w.page["status"] in GONE]
+        if gone or any_gone(store):
+            note_gone(store, source["name"], [w.page["url"] for w in waiting])
         yield Drained(source["name"], waiting, new, known)
 
 
@@ -67,8 +73,10 @@ def _bring_in_records(store: Store, name: str, source_id: str, waiting: Sequence
     found = [(w, record) for w in waiting for record in w.records]
     if not found:
         return 0, 0
+    superseded = _superseded(store, name, found)
     columns = ("natural_key", "text", "url", "metadata", "modality", "media_path")
     rows = pa.table({c: pa.array([record[c] for _, record in found], pa.string()) for c in columns})
+    rows = rows.append_column("supersedes", pa.array(superseded, pa.string()))
     added = add_records(store, rows, source_name=name, source_id=source_id)
     sightings = pa.table(
         {
@@ -81,6 +89,27 @@ def _bring_in_records(store: Store, name: str, source_id: str, waiting: Sequence
     )
     add_sightings(store, sightings)
     return added.new, added.known
+
+
+def _superseded(store: Store, name: str, found: Sequence[tuple[Waiting, Mapping[str, Any]]]) -> list[str | None]:
+    """For each record the one that stood on the page under its natural key before, when that said another text."""
+    places = [(w.page["url"], record["natural_key"]) for w, record in found]
+    keyed = sorted({place for place in places if place[1] is not None})
+    if not keyed:
+        return [None] * len(found)
+    wanted = pa.table({"url": [url for url, _ in keyed], "natural_key": [key for _, key in keyed]})
+    before = {
+        (row["url"], row["natural_key"]): row["record_id"] for row in last_seen_on(store, name, wanted).to_pylist()
+    }
+    old: list[str | None] = []
+    for place, (_, record) in zip(places, found, strict=True):
+        said = record["text"] if record["text"] is not None else record["media_path"]
+        own = record_id(name, record["natural_key"], content_hash(said))
+        last = before.get(place)
+        old.append(last if last != own else None)
+        if place[1] is not None:
+            before[place] = own
+    return old
 
 
 def _page_row(waiting: Waiting) -> dict[str, object]:

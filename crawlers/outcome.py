@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crawlers.drain import Drained
-from crawlers.scope import canonical_url
-from crawlers.site_source import SiteSource
+from crawlers.read_in import ReadIn
+from crawlers.scope import canonical_url, host_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class CrawlResult:
 class SourceTally:
     """What is counted of one source while its pages come in."""
 
-    source: SiteSource
+    source: Any
     starts: dict[str, str | None] = field(default_factory=dict)  # URL: what was wrong, None: a page was had
     html_pages: int = 0
     without_items: list[str] = field(default_factory=list)
@@ -118,8 +118,9 @@ class SourceTally:
             )
             said.append(Trouble(source.name, f'source "{source.name}": {message}', field=("item",)))
         if self.empty:
+            selector = source.fields.get("text")
             message = (
-                f'{self.empty} of {self.items} items have no text by "{source.fields["text"]}" and gave no record; '
+                f'{self.empty} of {self.items} items have no text by "{selector}" and gave no record; '
                 "check the selector under [source.fields]."
             )
             said.append(Trouble(source.name, f'source "{source.name}": {message}', field=("fields", "text")))
@@ -143,12 +144,45 @@ class SourceTally:
 class Outcome:
     """Hears what is drained and adds it up."""
 
-    def __init__(self, run_id: str, sources: Sequence[SiteSource]) -> None:
+    def __init__(self, run_id: str, sources: Sequence[Any]) -> None:
         self.run_id = run_id
         self._tallies = {source.name: SourceTally(source) for source in sources}
+        self._told: list[Trouble] = []
         self._statuses: Counter[int | None] = Counter()
         self._errors: Counter[str] = Counter()
         self._disallowed = self._left_over = self.pages = self.new = self.known = 0
+
+    def hear_read(self, read: ReadIn) -> None:
+        """Count a source that was read and not fetched."""
+        self.new += read.new
+        self.known += read.known
+        if read.refused:
+            self._told.append(Trouble(read.source, read.refused, refused=True))
+
+    def hear_skipped(self, source: str, skipped: Sequence[tuple[str, int, str]]) -> None:
+        """Tell what a source left alone: why, how many pages for that, and one of them."""
+        for why, count, url in skipped:
+            kind, _, said = why.partition(": ")
+            if kind == "scope":
+                continue  # the declaration says so
+            field: tuple[str | int, ...] = (kind,) if kind.startswith("max_") else ()
+            pages = f"{_pages(count)} {'is' if count == 1 else 'are'}"
+            self._told.append(
+                Trouble(source, f'source "{source}": {pages} left alone, such as {url}: {said}.', field=field)
+            )
+
+    def hear_closed(self, closed: Mapping[str, str]) -> None:
+        """Tell which hosts were left for the next crawl: the host, and why."""
+        for name, tally in self._tallies.items():
+            for position, start in enumerate(tally.source.start):
+                why = closed.get(host_of(start))
+                if why is None or any(error is None for error in tally.starts.values()):
+                    continue
+                message = (
+                    f'source "{name}": start URL {start} could not be had, for {why}; the next crawl tries it again.'
+                )
+                self._told.append(Trouble(name, message, refused=True, field=("start", position)))
+                break
 
     def hear(self, drained: Drained) -> None:
         """Count a batch that is in the store."""
@@ -170,7 +204,7 @@ class Outcome:
 
     def result(self, seconds: float) -> CrawlResult:
         """All of it."""
-        troubles = [trouble for tally in self._tallies.values() for trouble in tally.troubles()]
+        troubles = [trouble for tally in self._tallies.values() for trouble in tally.troubles()] + self._told
         return CrawlResult(
             pages=self.pages,
             statuses=dict(self._statuses),

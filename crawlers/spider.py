@@ -56,7 +56,7 @@ class CrawlSpider(Spider):
         self.passes = Passes(frontier)
         self.folder = Path(spec.project_folder)
         self.runs = {run.name: run for run in (SourceRun.of(one, frontier) for one in spec.sources)}
-        self.reader = PageReader(spec.workers or None, spec.extract_seconds)
+        self.reader = PageReader(spec.limits.workers, spec.limits.extract_seconds)
         self.tally = Tally(spec.run_id)
         self.fatal: Exception | None = None
         self._warcs: dict[str, WarcFile] = {}
@@ -69,7 +69,7 @@ class CrawlSpider(Spider):
         from crawlers.manners.hosts import Hosts
 
         spider = super().from_crawler(crawler, *args, **kwargs)
-        crawler.hosts = Hosts(spider.frontier, per_host=spider.spec.per_host)  # type: ignore[attr-defined]
+        crawler.hosts = Hosts(spider.frontier, per_host=spider.spec.limits.per_host)  # type: ignore[attr-defined]
         crawler.signals.connect(spider.dropped, signals.request_dropped)
         crawler.signals.connect(spider.opened, signals.spider_opened)
         return spider

@@ -36,6 +36,28 @@ def sightings(store: Store) -> pa.Table:
     return store.read("SELECT * FROM sightings ORDER BY record_id, seen_at, page_id")
 
 
+def last_seen_on(store: Store, source_name: str, wanted: pa.Table) -> pa.Table:
+    """Which record with a natural key was seen last on a page of that URL.
+
+    `wanted` has `url` (of the page, as it was asked for) and `natural_key`; gives these with `record_id`, for those
+    that were ever seen.
+    """
+    with store.table("wanted_keys", wanted.select(["url", "natural_key"])):
+        return store.read(
+            """
+            SELECT pages.url, records.natural_key,
+                   arg_max(record_id, (seen_at, position)) AS record_id
+            FROM records
+            JOIN sightings USING (record_id)
+            JOIN pages USING (page_id)
+            WHERE records.source_name = $1
+                AND (pages.url, records.natural_key) IN (SELECT (url, natural_key) FROM wanted_keys)
+            GROUP BY ALL
+            """,
+            [source_name],
+        )
+
+
 def first_pages(store: Store, record_ids: Sequence[str]) -> pa.Table:
     """The page on which each of these records was first seen, in the order of the ids.
 

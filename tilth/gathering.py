@@ -10,8 +10,8 @@ from tilth.project import Project
 from tilth.project_file import error_at, line_of
 
 if TYPE_CHECKING:
+    from crawlers.declaration import Declaration
     from crawlers.outcome import CrawlResult
-    from crawlers.site_source import SiteSource
     from tilth.cli.console import Advance
 
 
@@ -57,16 +57,16 @@ class Crawled:
         }
 
 
-def declared_sources(project: Project) -> list["SiteSource"]:
+def declared_sources(project: Project) -> list["Declaration"]:
     """The sources of the project file, checked.
 
     Raises:
         ProjectFileError: One is declared wrongly; with the line.
     """
+    from crawlers.declaration import SourceError
     from crawlers.kinds import read_source
-    from crawlers.site_source import SourceError
 
-    sources: list[SiteSource] = []
+    sources: list[Declaration] = []
     for position, table in enumerate(project.file.source):
         try:
             source = read_source(table, position)
@@ -78,14 +78,18 @@ def declared_sources(project: Project) -> list["SiteSource"]:
     return sources
 
 
-def crawl_sources(project: Project, name: str | None, advance: "Advance", say: Any) -> Crawled:
-    """Run the source of that name, or all of them, and then look for near-equal records.
+def crawl_sources(
+    project: Project, name: str | None, advance: "Advance", say: Any, *, restart: bool = False
+) -> Crawled:
+    """Run the source of that name, or all of them; `restart` forgets first what was fetched of them.
 
     Raises:
         SourceUnknown: No source has that name.
     """
     from crawlers.crawl import crawl
+    from crawlers.crawl_spec import Limits
 
+    settings = project.file.crawl
     sources = declared_sources(project)
     chosen = [source for source in sources if name in (None, source.name)]
     if name is not None and not chosen:
@@ -97,6 +101,15 @@ def crawl_sources(project: Project, name: str | None, advance: "Advance", say: A
             project.folder,
             chosen,
             contact=project.file.project.contact,
+            restart=restart,
+            limits=Limits(
+                concurrency=settings.concurrency,
+                per_host=settings.per_host,
+                timeout=settings.timeout,
+                max_bytes=int(settings.max_mb * 2**20),
+                extract_seconds=settings.extract_seconds,
+                workers=settings.workers,
+            ),
             say=say,
             progress=lambda so_far: advance(so_far.pages),
         )

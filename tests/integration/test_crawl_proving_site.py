@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from crawlers.crawl import crawl
+from crawlers.crawl_spec import Limits
 from crawlers.kinds import read_source
 from crawlers.outcome import CrawlResult
 from store.database import Store
@@ -72,7 +73,7 @@ def ask(site: str, path: str) -> str:
 def run(project: Path, site: str, *starts: str, timeout: float = 30.0, **declared: Any) -> CrawlResult:
     source = read_source({"name": "forum", "start": [site + start for start in starts], **POST, **declared})
     with Store(project / "tilth.duckdb") as store:
-        return crawl(store, project, [source], contact="me@example.org", timeout=timeout)
+        return crawl(store, project, [source], contact="me@example.org", limits=Limits(timeout=timeout))
 
 
 def kept(project: Path) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from crawlers.crawl import CrawlRunning, Progress, crawl
+from crawlers.crawl_spec import Limits
 from crawlers.kinds import read_source
 from crawlers.outcome import CrawlResult
 from store.database import Store
@@ -116,7 +117,7 @@ def run(project: Path, site: Server, *starts: str, timeout: float = 30.0, **decl
     shape = {"item": "article", "key": "::attr(data-post)", "fields": {"text": "p.body"}}
     source = read_source({"name": "small", "start": [site.url + start for start in starts], **shape, **declared})
     with Store(project / "tilth.duckdb") as store:
-        return crawl(store, project, [source], contact="me@example.org", timeout=timeout)
+        return crawl(store, project, [source], contact="me@example.org", limits=Limits(timeout=timeout))
 
 
 def kept(project: Path) -> dict[str, dict[str, Any]]:
@@ -304,6 +305,7 @@ CRAWLING = """
 import signal, sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background inherits that it is ignored
+from crawlers.crawl_spec import Limits
 from crawlers.crawl import crawl
 from crawlers.kinds import read_source
 from store.database import Store
