@@ -77,7 +77,7 @@ def batches(source: Source, project_folder: Path) -> Iterator[list[FoundRecord]]
     from crawlers.reading.sql_rows import sql_rows
 
     wanted = [name for name in (source.text, source.key, source.url) if name is not None]
-    rows = sql_rows(source.database, source.query, wanted, project_folder, source.name)
+    rows = sql_rows(source.database, source.query, wanted, project_folder)
     yield from in_batches(
         row_record(position, row, text=source.text, key=source.key, url=source.url, more={})
         for position, row in enumerate(rows)

@@ -36,9 +36,7 @@ def hub_records(source: "Source", project_folder: Path) -> Iterator[FoundRecord 
         splits = get_dataset_split_names(source.dataset, source.config, revision=revision, token=_token())
     chosen = [split for split in splits if source.split in (None, split)]
     if not chosen:
-        raise DatasetUnreadable(
-            f'source "{source.name}": {source.dataset} has no split "{source.split}"; it has: {", ".join(splits)}.'
-        )
+        raise DatasetUnreadable(f'{source.dataset} has no split "{source.split}"; it has: {", ".join(splits)}.')
     rows = ((split, row) for split in chosen for row in _rows(source, split, revision))
     for position, (split, row) in enumerate(islice(rows, source.max_records)):
         yield _record(source, position, row, {**facts, "split": split}, project_folder)
@@ -88,9 +86,7 @@ def _rows(source: "Source", split: str, revision: str) -> Iterator[Mapping[str, 
         for name in wanted:
             if names and name is not None and name not in names:
                 listed = ", ".join(f'"{one}"' for one in names[:20])
-                raise DatasetUnreadable(
-                    f'source "{source.name}": {source.dataset} has no column "{name}" among {listed}.'
-                )
+                raise DatasetUnreadable(f'{source.dataset} has no column "{name}" among {listed}.')
         features = dict(rows.features or {})
         for name, feature in features.items():
             if isinstance(feature, Image):  # as the bytes that they are: Pillow looks at them here
@@ -144,7 +140,7 @@ def _told_plainly(source: "Source") -> Iterator[None]:
         RevisionNotFoundError,
     )
 
-    where = f'source "{source.name}": {source.dataset}'
+    where = f"{source.dataset}"
     try:
         yield
     except (RepositoryNotFoundError, DatasetNotFoundError) as error:

@@ -19,9 +19,7 @@ class QueryFailed(RequestError):
     """A database cannot be read, or does not answer the query."""
 
 
-def sql_rows(
-    database: str, query: str, wanted: Sequence[str], project_folder: Path, source: str
-) -> Iterator[Mapping[str, Any]]:
+def sql_rows(database: str, query: str, wanted: Sequence[str], project_folder: Path) -> Iterator[Mapping[str, Any]]:
     """The rows of a query's answer by column, in its order.
 
     Args:
@@ -29,24 +27,22 @@ def sql_rows(
         query: One SELECT.
         wanted: Columns that the answer must have.
         project_folder: What a database's relative path is relative to.
-        source: The source's name, for errors.
 
     Raises:
         QueryFailed: With what the database says.
         NotInEnvironment: A variable that the URL names is not set.
     """
-    where = f'source "{source}"'
-    url = filled_in(database, f"{where}: database", quoted=True)
+    url = filled_in(database, "database", quoted=True)
     engine = urlsplit(database).scheme
     if engine == "sqlite":
-        rows = _sqlite(_file(url, project_folder), query, where)
+        rows = _sqlite(_file(url, project_folder), query)
     elif engine == "duckdb":
-        rows = _duckdb(_file(url, project_folder), query, where, project_folder)
+        rows = _duckdb(_file(url, project_folder), query, project_folder)
     else:
-        rows = _postgres(url, query, where)
+        rows = _postgres(url, query)
     with closing(rows):
         names = next(rows)
-        _check_columns(names, wanted, where)
+        _check_columns(names, wanted)
         for row in rows:
             yield dict(zip(names, row, strict=True))
 
@@ -57,29 +53,29 @@ def _file(url: str, project_folder: Path) -> Path | None:
     return project_folder / Path(path).expanduser() if path else None
 
 
-def _check_columns(names: Sequence[str], wanted: Sequence[str], where: str) -> None:
+def _check_columns(names: Sequence[str], wanted: Sequence[str]) -> None:
     doubled = next((name for name in names if list(names).count(name) > 1), None)
     if doubled is not None:
-        raise QueryFailed(f'{where}: the answer has two columns "{doubled}"; rename one with AS.')
+        raise QueryFailed(f'the answer has two columns "{doubled}"; rename one with AS.')
     for name in wanted:
         if name not in names:
             nearest = difflib.get_close_matches(name, names, 1)
             hint = f'; did you mean "{nearest[0]}"?' if nearest else "."
             listed = ", ".join(f'"{one}"' for one in names[:20])
-            raise QueryFailed(f'{where}: the answer has no column "{name}" among {listed}{hint}')
+            raise QueryFailed(f'the answer has no column "{name}" among {listed}{hint}')
 
 
-def _existing(path: Path | None, where: str) -> Path:
+def _existing(path: Path | None) -> Path:
     if path is None or not path.is_file():
-        raise QueryFailed(f"{where}: there is no database {path}.")
+        raise QueryFailed(f"there is no database {path}.")
     return path
 
 
 # Each of these gives the columns' names first, then the rows.
 
 
-def _sqlite(path: Path | None, query: str, where: str) -> Generator[Any, None, None]:
-    found = _existing(path, where).resolve()
+def _sqlite(path: Path | None, query: str) -> Generator[Any, None, None]:
+    found = _existing(path).resolve()
     # As bytes the URI can name any file.
     uri = f"{found.as_uri()}?mode=ro"
     try:
@@ -88,12 +84,12 @@ def _sqlite(path: Path | None, query: str, where: str) -> Generator[Any, None, N
             db.set_authorizer(_reads_only)
             cursor = db.execute(query)
             if cursor.description is None:
-                raise QueryFailed(f"{where}: the query gives no rows; write a SELECT.")
+                raise QueryFailed("the query gives no rows; write a SELECT.")
             yield [column[0] for column in cursor.description]
             while rows := cursor.fetchmany(ROWS_A_PIECE):
                 yield from rows
     except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:
-        raise QueryFailed(f"{where}: SQLite says of {found.name}: {_first_line(error)}.") from error
+        raise QueryFailed(f"SQLite says of {found.name}: {_first_line(error)}.") from error
 
 
 READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -105,30 +101,30 @@ def _reads_only(action: int, _first: str | None, second: str | None, *_: Any) ->
     return sqlite3.SQLITE_OK if action in READS else sqlite3.SQLITE_DENY
 
 
-def _duckdb(path: Path | None, query: str, where: str, project_folder: Path) -> Generator[Any, None, None]:
+def _duckdb(path: Path | None, query: str, project_folder: Path) -> Generator[Any, None, None]:
     import duckdb
 
-    found = _existing(path, where) if path is not None else None
+    found = _existing(path) if path is not None else None
     try:
         with duckdb.connect(str(found) if found else ":memory:", read_only=found is not None) as db:
             db.execute("SET file_search_path = ?", [str(project_folder.resolve())])
             statements = db.extract_statements(query)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise QueryFailed(f"{where}: the query must be one SELECT.")
+                raise QueryFailed("the query must be one SELECT.")
             answer = db.execute(statements[0])
             yield [column[0] for column in answer.description]
             while rows := answer.fetchmany(ROWS_A_PIECE):
                 yield from rows
     except duckdb.Error as error:
-        raise QueryFailed(f"{where}: DuckDB says: {_first_line(error)}.") from error
+        raise QueryFailed(f"DuckDB says: {_first_line(error)}.") from error
 
 
-def _postgres(url: str, query: str, where: str) -> Generator[Any, None, None]:
+def _postgres(url: str, query: str) -> Generator[Any, None, None]:
     try:
         import psycopg
     except ImportError as error:
         raise QueryFailed(
-            f'{where}: to read Postgres, psycopg is needed; install it with: pip install "tilth[postgres]"'
+            'to read Postgres, psycopg is needed; install it with: pip install "tilth[postgres]"'
         ) from error
     try:
         with psycopg.connect(url, connect_timeout=CONNECT_SECONDS, application_name="tilth") as db:
@@ -140,7 +136,7 @@ def _postgres(url: str, query: str, where: str) -> Generator[Any, None, None]:
                 yield from cursor
     except psycopg.Error as error:
         said = _first_line(error)
-        raise QueryFailed(f"{where}: Postgres says: {said}.") from error
+        raise QueryFailed(f"Postgres says: {said}.") from error
 
 
 def _first_line(error: BaseException) -> str:

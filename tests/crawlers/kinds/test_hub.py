@@ -170,7 +170,7 @@ def test_images_are_kept_in_media_and_damaged_ones_are_not(answers: dict[str, An
 )
 def test_what_is_not_there_is_said(answers: dict[str, Any], name: str, said: str) -> None:
     error = answers[name]["error"]
-    assert error.startswith(f'DatasetUnreadable: source "{name}": ')
+    assert error.startswith("DatasetUnreadable: user/")
     assert said in error
 
 
