@@ -17,7 +17,7 @@ from scrapy.http.request import NO_CALLBACK
 from crawlers.manners.host_rows import Rows
 from crawlers.manners.hosts import LONGEST_WAIT, TurnFarOff
 from crawlers.manners.turns import hosts_of
-from crawlers.scope import host_of
+from crawlers.scope import DEFAULT_PORTS
 
 DAY = 86_400.0
 """Seconds that a file is used without being asked for again (RFC 9309, section 2.4)."""
@@ -221,7 +221,10 @@ class UnusableFile(Exception):
 
 def root_of(url: str) -> str:
     """Scheme, host and port, for which a robots.txt stands (section 2.3)."""
-    return f"{urlsplit(url).scheme}://{host_of(url)}"
+    parts = urlsplit(url)
+    name = (parts.hostname or "").lower()
+    port = "" if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
+    return f"{parts.scheme}://[{name}]{port}" if ":" in name else f"{parts.scheme}://{name}{port}"
 
 
 def _short(error: Exception) -> str:

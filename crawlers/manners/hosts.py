@@ -422,6 +422,6 @@ def _epoch(at: float, now: float, wall: float) -> float | None:
 def _long(seconds: float) -> str:
     """A duration for a person."""
     for unit, size in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 2 * size:
+        if round(seconds) >= 2 * size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.3g} s"

@@ -103,7 +103,9 @@ class RobotsAndDelay:
             self._known[root] = known
             if len(self._known) > IN_MEMORY:
                 self._known.popitem(last=False)
-            self.hosts.set_delay(host, known.rules.delay)
+            # The files of http and https are two, the host that they slow down is one.
+            both = [self._known.get(f"{scheme}://{root.partition('://')[2]}") for scheme in ("http", "https")]
+            self.hosts.set_delay(host, max(one.rules.delay for one in both if one is not None))
         else:
             self._known.move_to_end(root)
         return known

@@ -65,7 +65,7 @@ class Turns:
                 raise
             return put_back(request, far.ready_at)
         self._turns[request] = turn
-        weakref.finalize(request, turn.end)
+        weakref.finalize(request, turn.end).atexit = False
         return None
 
     def process_response(self, request: Request, response: Response) -> Response:
@@ -73,12 +73,15 @@ class Turns:
         self._left(request)
         return response
 
-    def process_exception(self, request: Request, exception: Exception) -> None:
-        """Give the turn back, and tell the host's trouble."""
+    def process_exception(self, request: Request, exception: Exception) -> Request | None:
+        """Give the turn back, and tell the host's trouble; a drawn page whose host's turn is far off goes back too."""
         turn = self._turns.get(request)
         self._left(request)
         if turn is not None and is_transport_trouble(exception):
             turn.failed(str(exception) or type(exception).__name__)
+        if isinstance(exception, TurnFarOff) and "frontier_id" in request.meta:
+            return put_back(request, exception.ready_at)
+        return None
 
     def _answered(self, response: Response, request: Request) -> None:
         turn = self._turns.get(request)

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -143,9 +143,12 @@ class Crawled:
     seconds: float
 
 
-def crawl(*urls: str, frontier: Path | None = None, timeout: float = 60, **settings: Any) -> Crawled:
+def crawl(
+    *urls: str, frontier: Path | None = None, cancelled: Sequence[str] = (), timeout: float = 60, **settings: Any
+) -> Crawled:
     """Crawl the URLs in a process of their own."""
-    asked = {"urls": urls, "settings": settings, "frontier": str(frontier) if frontier else None}
+    place = str(frontier) if frontier else None
+    asked = {"urls": urls, "settings": settings, "frontier": place, "cancelled": list(cancelled)}
     began = time.monotonic()
     ended = subprocess.run(
         [sys.executable, str(Path(__file__).parent / "small_crawl.py")],

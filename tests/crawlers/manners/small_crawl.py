@@ -1,9 +1,11 @@
 """A crawl by Scrapy alone with the manners under test, in a process of its own: the reactor runs once in a process.
 
-`python small_crawl.py` reads JSON from standard input: `urls`, `settings` and `frontier` (a path, or null for Scrapy's
-own scheduler). It writes JSON: for each URL that was asked for, its status or its error, and what its meta said.
+`python small_crawl.py` reads JSON from standard input: `urls`, `settings`, `frontier` (a path, or null for Scrapy's own
+scheduler) and `cancelled` (URLs that are asked for first, all at once, and given up after 0.2 s). It writes JSON: for
+each URL its status or its error, and what its meta said.
 """
 
+import asyncio
 import json
 import logging
 import sys
@@ -53,9 +55,9 @@ SETTINGS: dict[str, Any] = {
 class Asking(Spider):
     name = "asking"
 
-    def __init__(self, urls: list[str], outcomes: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, urls: list[str], cancelled: list[str], outcomes: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.urls, self.outcomes = urls, outcomes
+        self.urls, self.cancelled, self.outcomes = urls, cancelled, outcomes
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> "Asking":
@@ -65,8 +67,16 @@ class Asking(Spider):
         return super().from_crawler(crawler, *args, **kwargs)
 
     async def start(self) -> AsyncIterator[Request]:
+        await asyncio.gather(*map(self.give_up_on, self.cancelled))
         for url in self.urls:
             yield Request(url, callback=self.came, errback=self.failed, meta={"asked": url}, dont_filter=True)
+
+    async def give_up_on(self, url: str) -> None:
+        assert self.crawler.engine is not None
+        try:
+            await asyncio.wait_for(self.crawler.engine.download_async(Request(url)), 0.2)
+        except TimeoutError:
+            self.outcomes[url] = {"error": "given up"}
 
     def came(self, response: Response) -> None:
         meta = response.meta
@@ -94,7 +104,7 @@ def main() -> None:
     outcomes: dict[str, Any] = {}
     process = AsyncCrawlerProcess(settings)
     crawler = process.create_crawler(Asking)
-    process.crawl(crawler, urls=asked["urls"], outcomes=outcomes)
+    process.crawl(crawler, urls=asked["urls"], cancelled=asked["cancelled"], outcomes=outcomes)
     process.start()
     logging.shutdown()
     json.dump(

@@ -2,7 +2,9 @@
 
 import time
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
+from crawlers.frontier.file import Frontier
 from tests.crawlers.manners.made_site import Site, crawl, in_turn, say
 
 
@@ -53,3 +55,33 @@ def test_retry_after_holds_back_every_page_of_the_host(site: Site) -> None:
     assert done.outcomes[site.url("/busy")] == {"status": 200, "tries": 1, "robots": None}
     assert busy[1] - busy[0] >= 2
     assert not [path for at, path in site.asks if busy[0] < at < busy[0] + 2]
+
+
+def test_no_turn_is_open_after_requests_were_given_up_on_the_wire_and_in_the_queue(site: Site) -> None:
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        time.sleep(2 if request.path == "/last" else 0.6)
+        say()(request)
+
+    site.answers["/last"] = slow
+    for n in range(6):
+        site.answers[f"/slow/{n}"] = slow
+    given_up = [site.url(f"/slow/{n}") for n in range(6)]
+    done = crawl(site.url("/last"), cancelled=given_up, CONCURRENT_REQUESTS_PER_DOMAIN=2, AUTOTHROTTLE_START_DELAY=0.5)
+    assert done.open_turns == 0 and done.outcomes[site.url("/last")]["status"] == 200
+    assert site.most_at_once <= 2
+
+
+def test_a_page_whose_turn_is_far_off_goes_back_to_the_frontier_and_others_go_on(
+    site: Site, other_site: Site, tmp_path: Path
+) -> None:
+    frontier = tmp_path / "frontier.sqlite"
+    site.answers["/first"] = say(status=503, headers={"Retry-After": "7200"})
+    done = crawl(
+        site.url("/first"), site.url("/later"), other_site.url("/"), frontier=frontier, CONCURRENT_REQUESTS_PER_DOMAIN=1
+    )
+    assert set(done.outcomes) == {other_site.url("/")} and "2 hours" in done.closed[site.host]
+    with Frontier(frontier) as kept:
+        rows = kept.read(
+            "SELECT state, tries, not_before > ? AS later FROM requests WHERE host = ?", [time.time() + 7000, site.host]
+        )
+    assert {row["state"] for row in rows} == {"queued"} and any(row["later"] for row in rows)
