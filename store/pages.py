@@ -74,3 +74,47 @@ def page_counts(store: Store) -> pa.Table:
         ORDER BY ALL
         """
     )
+
+
+def slow_hosts(store: Store, limit: int = 10) -> pa.Table:
+    """The hosts whose answers took longest, slowest first.
+
+    Columns: `host`, `pages` that were answered, `median_seconds` and `slowest_seconds` of an answer.
+    """
+    return store.read(
+        """
+        SELECT regexp_extract(url, '^[a-z]+://([^/?#]*)', 1) AS host, count(*) AS pages,
+               median(seconds) AS median_seconds, max(seconds) AS slowest_seconds
+        FROM pages
+        WHERE seconds IS NOT NULL AND status IS NOT NULL
+        GROUP BY host
+        ORDER BY median_seconds DESC, host
+        LIMIT $1
+        """,
+        [limit],
+    )
+
+
+def troubled_pages(store: Store) -> pa.Table:
+    """What could not be had or was refused, by source and kind, most frequent first.
+
+    Columns: `source_name`, `kind` (the word before the colon of `error`), `pages`, `url` and `error` of the latest.
+    A page that a later fetch had is not among them.
+    """
+    return store.read(
+        """
+        WITH latest AS (
+            SELECT sources.name AS source_name, url, arg_max(coalesce(error, ''), fetched_at) AS error,
+                   max(fetched_at) AS latest_at
+            FROM pages
+            JOIN sources USING (source_id)
+            GROUP BY sources.name, url
+        )
+        SELECT source_name, split_part(error, ':', 1) AS kind, count(*) AS pages,
+               arg_max(url, latest_at) AS url, arg_max(error, latest_at) AS error
+        FROM latest
+        WHERE error <> ''
+        GROUP BY source_name, kind
+        ORDER BY pages DESC, source_name, kind
+        """
+    )

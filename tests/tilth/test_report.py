@@ -33,6 +33,8 @@ def page():
             {"source": HOSTILE, "rendered": "http", "pages": 1, "failed": 0, "disallowed": 2, "megabytes": 0.1},
         ],
         fetches=[{"minute": "2026-01-01T00:00:00+00:00", "source": "http", "pages": 1}],
+        slow_hosts=[{"host": HOSTILE, "pages": 1, "median_seconds": 1.5, "slowest_seconds": 9.0}],
+        troubled_pages=[{"source_name": "forum", "kind": "unsafe", "pages": 3, "url": "http://x", "error": HOSTILE}],
         label_rows=[{"label": HOSTILE, "split": "train", "records": 3}],
         curve=[{"arm": "chosen by the model", "round": 1, "labels": 50, "accuracy": 0.8, "low": 0.7, "high": 0.9}],
         rounds=[],
@@ -68,3 +70,8 @@ def test_a_figure_that_is_not_defined_is_left_out(page):
 def test_every_picture_has_its_place(page):
     for name in re.findall(r'vegaEmbed\("#([\w-]+)"', page):
         assert f'id="{name}"' in page
+
+
+def test_what_a_crawl_was_refused_stands_there_with_the_hosts_that_were_slow(page):
+    assert "<td>unsafe</td>" in page
+    assert '<td class="n">9.00</td>' in page

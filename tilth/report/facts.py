@@ -36,6 +36,8 @@ class ReportFacts:
     Attributes:
         crawl: One row a source and way of fetching: source, rendered, pages, failed, disallowed, MB.
         fetches: Pages by minute, for the picture.
+        slow_hosts: The hosts whose answers took longest: host, pages, median_seconds, slowest_seconds.
+        troubled_pages: What could not be had or was refused: source_name, kind, pages, url and error of the latest.
         label_rows: label, split, records.
         curve: arm, round, labels, accuracy, low, high.
         metrics: The current model's figures on the holdout.
@@ -48,6 +50,8 @@ class ReportFacts:
     counts: Mapping[str, int]
     crawl: Sequence[Mapping[str, Any]]
     fetches: Sequence[Mapping[str, Any]]
+    slow_hosts: Sequence[Mapping[str, Any]]
+    troubled_pages: Sequence[Mapping[str, Any]]
     label_rows: Sequence[Mapping[str, Any]]
     curve: Sequence[Mapping[str, Any]]
     rounds: Sequence[Mapping[str, Any]]
@@ -77,6 +81,8 @@ def gather_facts(store: Store, schema: LabelSchema) -> ReportFacts:
         },
         crawl=_crawl_rows(store),
         fetches=_fetches(store),
+        slow_hosts=pages.slow_hosts(store).to_pylist(),
+        troubled_pages=pages.troubled_pages(store).to_pylist(),
         label_rows=_label_rows(schema, label_table, split_of),
         curve=learning_points(all_rounds),
         rounds=[_round_row(one) for one in all_rounds],
