@@ -31,7 +31,7 @@ from crawlers.frontier.file import Frontier, NoSpace
 from crawlers.frontier.outbox import Outbox
 from crawlers.frontier.passes import Passes
 from crawlers.frontier.queue import Queue
-from crawlers.live import read_live
+from crawlers.live import LiveState, read_live
 from crawlers.outcome import CrawlResult, Outcome
 from crawlers.read_in import is_read, read_in
 from crawlers.run import GRACE_SECONDS
@@ -63,11 +63,12 @@ class NoContact(RequestError):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a crawl is."""
+    """How far a crawl is; `live` is how its process is doing, once that has said it."""
 
     pages: int
     records: int
     seconds: float
+    live: LiveState | None = None
 
     @property
     def pages_per_second(self) -> float:
@@ -113,6 +114,7 @@ def crawl(
         CrawlFailed: The process that fetches died, or could not go on. What was fetched before is in the store.
         CrawlRunning: Another crawl of this project is under way.
         NoSpace, DiskFull: There was no room to keep a page, or to bring one into the store.
+        NotInEnvironment: A variable that a source's headers name is not set.
         NoContact: `contact` is empty, and a source is not on this machine or its network.
         NoSources: `sources` is empty.
     """
@@ -121,6 +123,8 @@ def crawl(
     read = [source for source in sources if is_read(source)]
     fetched: list[Any] = [source for source in sources if not is_read(source)]
     _refuse_without_contact(fetched, contact)
+    for source in fetched:
+        request_headers(source)  # what is missing for them is missing before anything is asked
     if any(source.render != "http" for source in fetched):
         from crawlers.browser.executable import find_browser
 
@@ -282,7 +286,9 @@ def _last_line(log: str) -> str:
 def _look(progress: Callable[[Progress], None], outcome: Outcome, frontier: Frontier, began: float) -> None:
     pages, records = Outbox(frontier).waiting()
     so_far = outcome.new + outcome.known + records
-    progress(Progress(outcome.pages + pages, so_far, time.monotonic() - began))
+    live = read_live(frontier)
+    ours = live if live is not None and live.run_id == outcome.run_id else None
+    progress(Progress(outcome.pages + pages, so_far, time.monotonic() - began, ours))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ class Source(Declaration):
     one. A text's or image's key is its path.
 
     Attributes:
-        paths: Files, folders, and patterns such as `texts/**/*.txt`, relative to the project's folder.
+        files: Files, folders, and patterns such as `texts/**/*.txt`, relative to the project's folder.
         text: The column with the text.
         key: The column with the row's own id; without it equal texts are one record.
         url: The column that says where a reader finds it.
@@ -29,21 +29,21 @@ class Source(Declaration):
     """
 
     kind: Literal["files"] = "files"
-    paths: Strings
+    files: Strings
     text: str = "text"
     key: str | None = None
     url: str | None = None
     columns: Strings | None = None
     item: str = "@"
 
-    @field_validator("paths")
+    @field_validator("files")
     @classmethod
-    def _some_paths(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+    def _some_files(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         if not paths:
-            raise SourceError(("paths",), "paths is empty; name at least one file or folder.")
+            raise SourceError(("files",), "files is empty; name at least one file or folder.")
         for place, path in enumerate(paths):
             if not path.strip() or "\0" in path:
-                raise SourceError(("paths", place), f"path {path!r} names no file.")
+                raise SourceError(("files", place), f"path {path!r} names no file.")
         return paths
 
     @model_validator(mode="after")

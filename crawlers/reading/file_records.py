@@ -40,7 +40,7 @@ def file_records(source: "Source", project_folder: Path) -> Iterator[FoundRecord
     """
     refused: list[ImportRefused] = []
     position = 0
-    paths = list(files_of(source.paths, project_folder))
+    paths = list(files_of(source.files, project_folder))
     for path in paths:
         try:
             for record in _of_file(source, path, project_folder, position):

@@ -18,7 +18,7 @@ ROWS = [{"id": 1, "body": "one", "who": "ann"}, {"id": 2, "body": "two", "who": 
 
 
 def read(folder: Path, *paths: str, **more: object) -> list[FoundRecord]:
-    declared = files.Source.declare({"name": "f", "kind": "files", "paths": list(paths), **more})
+    declared = files.Source.declare({"name": "f", "kind": "files", "files": list(paths), **more})
     assert files.Source.declare(declared.declared()) == declared
     return [record for batch in files.batches(declared, folder) for record in batch]
 
@@ -90,7 +90,7 @@ def test_a_file_that_is_refused_stops_no_other_and_is_named_at_the_end(tmp_path:
     (tmp_path / "b.txt").write_text("beta")
     (tmp_path / "c.png").write_bytes(b"no image")
     (tmp_path / "d.csv").write_text("id,body\n1\n")
-    declared = files.Source.declare({"name": "f", "paths": ["*"], "text": "body"})
+    declared = files.Source.declare({"name": "f", "files": ["*"], "text": "body"})
     found = []
     with pytest.raises(FilesRefused) as raised:
         for batch in files.batches(declared, tmp_path):
@@ -131,7 +131,7 @@ def test_a_pattern_that_names_nothing_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "field"),
-    [({"paths": []}, ("paths",)), ({"paths": [""]}, ("paths", 0)), ({"paths": ["x"], "item": "["}, ("item",))],
+    [({"files": []}, ("files",)), ({"files": [""]}, ("files", 0)), ({"files": ["x"], "item": "["}, ("item",))],
 )
 def test_a_wrong_declaration_is_said_with_its_key(wrong: dict, field: tuple) -> None:
     with pytest.raises(SourceError) as raised:
