@@ -1,6 +1,6 @@
 """Bringing records into a project: its sources crawled, files imported."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from tilth.project_file import error_at, line_of
 
 if TYPE_CHECKING:
     from crawlers.declaration import Declaration
+    from crawlers.live import LiveState
     from crawlers.outcome import CrawlResult
     from tilth.cli.console import Advance
 
@@ -78,18 +79,34 @@ def declared_sources(project: Project) -> list["Declaration"]:
     return sources
 
 
+def crawl_options(project: Project) -> dict[str, Any]:
+    """What the project file says of every crawl, as arguments of `crawlers.crawl.crawl`."""
+    from crawlers.crawl_spec import Limits
+
+    settings = project.file.crawl
+    limits = Limits(
+        concurrency=settings.concurrency,
+        per_host=settings.per_host,
+        timeout=settings.timeout,
+        max_bytes=int(settings.max_mb * 2**20),
+        extract_seconds=settings.extract_seconds,
+        workers=settings.workers,
+    )
+    return {"contact": project.file.project.contact, "limits": limits}
+
+
 def crawl_sources(
-    project: Project, name: str | None, advance: "Advance", say: Any, *, restart: bool = False
+    project: Project, name: str | None, show: Callable[["LiveState | None"], None], say: Any, *, restart: bool = False
 ) -> Crawled:
     """Run the source of that name, or all of them; `restart` forgets first what was fetched of them.
+
+    `show` is told some times a second how the crawl is.
 
     Raises:
         SourceUnknown: No source has that name.
     """
     from crawlers.crawl import crawl
-    from crawlers.crawl_spec import Limits
 
-    settings = project.file.crawl
     sources = declared_sources(project)
     chosen = [source for source in sources if name in (None, source.name)]
     if name is not None and not chosen:
@@ -100,18 +117,10 @@ def crawl_sources(
             store,
             project.folder,
             chosen,
-            contact=project.file.project.contact,
+            **crawl_options(project),
             restart=restart,
-            limits=Limits(
-                concurrency=settings.concurrency,
-                per_host=settings.per_host,
-                timeout=settings.timeout,
-                max_bytes=int(settings.max_mb * 2**20),
-                extract_seconds=settings.extract_seconds,
-                workers=settings.workers,
-            ),
             say=say,
-            progress=lambda so_far: advance(so_far.pages),
+            progress=lambda so_far: show(so_far.live),
         )
     return Crawled(
         result, [_with_line(project, trouble.source, trouble.field, trouble.message) for trouble in result.troubles]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tilth.cli import begin, gather, give, label, learn
+from tilth.cli import begin, gather, give, label, learn, try_url
 
 app = typer.Typer(
     name="tilth",
@@ -32,5 +32,5 @@ def options(
     context.obj = Project(project.resolve())
 
 
-for group in (begin, gather, label, learn, give):
+for group in (begin, try_url, gather, label, learn, give):
     group.add_verbs(app)

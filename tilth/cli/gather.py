@@ -1,5 +1,6 @@
 """The verbs that bring records in: crawl, import, curate."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,20 @@ def crawl(
     source: Annotated[str | None, typer.Argument(help="The source's name; all of them without it.")] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget what was fetched, and begin anew.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_lines: Annotated[
+        bool, typer.Option("--json-lines", help="Print a line of JSON each second, and the result as the last.")
+    ] = False,
 ) -> None:
     """Run the sources of the project file; what was cut off goes on."""
+    from tilth.cli.live_view import live_view
     from tilth.gathering import crawl_sources
 
-    with progress("pages") as advance:
-        result = crawl_sources(context.obj, source, advance, (lambda _: None) if as_json else say, restart=restart)
-    if as_json:
+    silent = as_json or as_lines
+    with live_view(as_lines=as_lines, quiet=as_json) as show:
+        result = crawl_sources(context.obj, source, show, (lambda _: None) if silent else say, restart=restart)
+    if as_lines:
+        print(json.dumps(result.as_dict(), ensure_ascii=False))
+    elif as_json:
         print_json(result.as_dict())
     else:
         for line in result.lines():

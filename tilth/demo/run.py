@@ -83,7 +83,7 @@ def run_demo(folder: Path, *, keep: bool, say: Say) -> Corrections:
     with website.serve() as site:
         (folder / FILE_NAME).write_text(_project_file(site.url), encoding="utf-8")
         stages.next(f"Crawl: a village board at {site.url}, over HTTP, and its noticeboard in a real browser.")
-        crawled = crawl_sources(project, None, lambda _done, _total=None: None, say)
+        crawled = crawl_sources(project, None, lambda _state: None, say)
     for line in [*crawled.lines(), *crawled.troubles]:
         say(line)
     try:
