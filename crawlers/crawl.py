@@ -32,6 +32,7 @@ from crawlers.frontier.outbox import Outbox
 from crawlers.frontier.passes import Passes
 from crawlers.frontier.queue import Queue
 from crawlers.kinds import request_headers
+from crawlers.kinds import request_headers
 from crawlers.live import LiveState, read_live
 from crawlers.outcome import CrawlResult, Outcome
 from crawlers.read_in import is_read, read_in
