@@ -83,6 +83,7 @@ class Gate:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.named = dict(named)
+        self._named_by_any: Named = frozenset().union(*self.named.values())
         self._lookup: Lookup = lookup or SystemLookup()
         self._clock = clock
         self._kept: dict[str, tuple[float, tuple[Address, ...]]] = {}
@@ -92,12 +93,16 @@ class Gate:
     async def addresses(self, host: str, port: int, source: str | None) -> tuple[Address, ...]:
         """Where a request of `source` to the host may connect to: at least one address, at most `MOST_ADDRESSES`.
 
+        Without a source it is what the crawl asks on its own account, once a request of some source has passed: then
+        the hosts are named that any source names.
+
         Raises:
             UnsafeAddress: None of the host's addresses is global, and the source does not name it.
             CannotResolveHostError: The host's name is not known.
         """
         host = _plain(host)
-        is_named = (host, port) in self.named.get(source or "", frozenset())
+        of_source = self._named_by_any if source is None else self.named.get(source, frozenset())
+        is_named = (host, port) in of_source
         literal = _literal(host)
         if literal is not None:
             found: tuple[Address, ...] = (literal,)

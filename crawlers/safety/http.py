@@ -35,6 +35,7 @@ from crawlers.page_error import ProxyTrouble, UntrustedServer
 from crawlers.proxies.proxy import Proxy
 from crawlers.safety.endpoints import Ways
 from crawlers.safety.gate import Gate
+from crawlers.safety.of_crawl import gate_of, source_of
 
 HEADER_BYTES = 256 * 1024
 """Of one answer, all lines before its body together."""
@@ -46,14 +47,14 @@ class TooManyHeaders(Exception):
 
 
 class SafeDownloadHandler(HTTP11DownloadHandler):
-    """For `DOWNLOAD_HANDLERS`; takes the `Gate` from `crawler.gate`, and a request's source from `meta["source"]`.
+    """For Scrapy's handlers of `http` and `https`; a request's source is `meta["source"]`.
 
     A request with `meta["proxy"]`, the name of a proxy of `crawler.proxies`, leaves through that one.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._gate: Gate = getattr(crawler, "gate", None) or Gate({})
+        self._gate = gate_of(crawler)
         # One pool a source: what one may reach because it names it is no connection for another.
         self._pools: dict[tuple[str | None, Proxy | None], HTTPConnectionPool] = {}
 
@@ -65,7 +66,7 @@ class SafeDownloadHandler(HTTP11DownloadHandler):
             UntrustedServer: The server cannot prove who it is.
             ProxyTrouble: The proxy did not do its part.
         """
-        source, proxy = request.meta.get("source"), self._proxy(request)
+        source, proxy = source_of(request), self._proxy(request)
         agent = _CheckedAgent(
             gate=self._gate,
             source=source,

@@ -3,18 +3,13 @@
 from typing import Any
 
 SAFE_SETTINGS: dict[str, Any] = {
-    "DOWNLOAD_HANDLERS": {
+    # In the place of Scrapy's own, so that there is none for `file:` and whatever else is not the web.
+    "DOWNLOAD_HANDLERS_BASE": {
         "http": "crawlers.safety.http.SafeDownloadHandler",
         "https": "crawlers.safety.http.SafeDownloadHandler",
-        # No page leads to a file of this machine, or to anything else that is not the web.
-        "data": None,
-        "file": None,
-        "ftp": None,
-        "s3": None,
     },
     # Scrapy itself takes any certificate.
     "DOWNLOAD_VERIFY_CERTIFICATES": True,
     # Proxies are those of the project file, not of the environment.
     "HTTPPROXY_ENABLED": False,
 }
-"""Needs `crawler.gate`, a `Gate`, and where there are proxies `crawler.proxies`, by name."""

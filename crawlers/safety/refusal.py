@@ -6,7 +6,8 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.utils.httpobj import urlparse_cached
 
-from crawlers.safety.gate import PORTS, Gate
+from crawlers.safety.gate import PORTS
+from crawlers.safety.of_crawl import gate_of, source_of
 
 
 class RefuseUnsafe:
@@ -22,7 +23,7 @@ class RefuseUnsafe:
 
     async def process_request(self, request: Request) -> None:
         """Raise `UnsafeAddress` for a host that is at no address that the request's source may reach."""
-        gate: Gate | None = getattr(self._crawler, "gate", None)
         parts = urlparse_cached(request)
-        if gate is not None and parts.hostname and parts.scheme in PORTS:
-            await gate.addresses(parts.hostname, parts.port or PORTS[parts.scheme], request.meta.get("source"))
+        if parts.hostname and parts.scheme in PORTS:
+            port = parts.port or PORTS[parts.scheme]
+            await gate_of(self._crawler).addresses(parts.hostname, port, source_of(request))

@@ -1,0 +1,52 @@
+"""The gate and the egress of a crawl, one of each, made when first asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from scrapy import Request, signals
+from scrapy.crawler import Crawler
+
+from crawlers.safety.egress import Egress, Limits
+from crawlers.safety.gate import Gate, named_hosts
+
+STRANGER = "safety_stranger"
+"""A key of `Request.meta`: the request is for no source, and may go to no host that only a source names."""
+
+
+def gate_of(crawler: Crawler) -> Gate:
+    """The crawl's gate, which knows the hosts that each of the spider's sources names."""
+    gate: Gate | None = getattr(crawler, "gate", None)
+    if gate is None:
+        runs: dict[str, Any] = getattr(crawler.spider, "runs", {})
+        gate = Gate({name: named_hosts(_starts(run), run.source.hosts) for name, run in runs.items()})
+        crawler.gate = gate  # type: ignore[attr-defined]
+        crawler.signals.connect(gate.close, signals.engine_stopped, weak=False)
+    return gate
+
+
+async def egress_of(crawler: Crawler) -> Egress:
+    """The crawl's egress, which listens from now on; it is closed with the crawl."""
+    making: asyncio.Task[Egress] | None = getattr(crawler, "egress_task", None)
+    if making is None:
+        making = asyncio.ensure_future(_started(crawler))
+        crawler.egress_task = making  # type: ignore[attr-defined]
+    return await asyncio.shield(making)
+
+
+def source_of(request: Request) -> str | None:
+    """Whose request it is; None for what the crawl asks on its own account, such as robots.txt."""
+    return "" if request.meta.get(STRANGER) else request.meta.get("source")
+
+
+async def _started(crawler: Crawler) -> Egress:
+    most = crawler.settings.getint("DOWNLOAD_MAXSIZE") or Limits.body_bytes
+    egress = Egress(gate_of(crawler), Limits(body_bytes=most))
+    await egress.start()
+    crawler.signals.connect(egress.close, signals.engine_stopped, weak=False)
+    return egress
+
+
+def _starts(run: Any) -> list[str]:
+    return [*run.source.start, *(link.url for link in run.module.start(run.source))]
