@@ -10,13 +10,14 @@ from urllib.parse import urljoin, urlsplit
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest, StopDownload
+from scrapy.exceptions import CannotResolveHostError, IgnoreRequest, StopDownload
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 
 from crawlers.manners.host_rows import Rows
 from crawlers.manners.hosts import LONGEST_WAIT, TurnFarOff
 from crawlers.manners.turns import hosts_of
+from crawlers.page_error import describe
 from crawlers.scope import DEFAULT_PORTS
 
 DAY = 86_400.0
@@ -26,8 +27,10 @@ MOST_UNPACKED = 20 * MOST_BYTES
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 ROBOTS = "/robots.txt"
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds over which a robots.txt that cannot be had is tried again; Scrapy setting MANNERS_PATIENCE."""
+PATIENCE_FOR_A_NAME = 5.0
+"""The same where the host's name is not known: most such names are misspelt."""
 META = {
     "host_file": 0,  # how many bytes of it were read
     "download_maxsize": 0,  # reading ends by itself
@@ -151,11 +154,12 @@ class HostFiles:
             return HostFile(None, b"", self._hosts.wall(), str(far), again_at=far.ready_at)
         except Exception as error:  # noqa: BLE001 - whatever a host or a library does, it is this file's trouble
             logger.info("%s%s could not be had: %r", root, path, error)
-            return self._failed(key, None, _short(error))
+            unknown = isinstance(error, CannotResolveHostError)
+            return self._failed(key, None, self._said(error), PATIENCE_FOR_A_NAME if unknown else self._patience)
         if response is None:
             file = HostFile(None, b"", self._hosts.wall())
         elif response.status == 429 or response.status >= 500:
-            return self._failed(key, response.status, f"the server answered {response.status}")
+            return self._failed(key, response.status, f"the server answered {response.status}", self._patience)
         else:
             found = 200 <= response.status < 300
             file = HostFile(response.status, response.body[:MOST_BYTES] if found else b"", self._hosts.wall())
@@ -190,19 +194,24 @@ class HostFiles:
                 return None
         return None
 
-    def _failed(self, key: tuple[str, str], status: int | None, why: str) -> HostFile:
+    def _failed(self, key: tuple[str, str], status: int | None, why: str, patience: float) -> HostFile:
         """Note a failure; robots.txt is tried again soon, for nothing may be fetched without it, others in an hour."""
         now = self._hosts.wall()
         failure = self._failures.get(key)
         tries, began = (failure.tries + 1, failure.began) if failure is not None else (1, now)
         pause = min(2.0 ** (tries - 1), LONGEST_WAIT)
-        given_up = key[1] != ROBOTS or now + pause - began > self._patience or now < began
+        given_up = key[1] != ROBOTS or now + pause - began > patience or now < began
         if given_up:
             # The next time it is asked for it has as many tries again.
             tries, began, pause = 0, now + LONGEST_WAIT, LONGEST_WAIT
         file = HostFile(status, b"", now, why, again_at=now + pause, given_up=given_up)
         self._failures[key] = _Failure(tries, began, file)
         return file
+
+    def _said(self, error: Exception) -> str:
+        settings = self._crawler.settings
+        timeout, most = settings.getfloat("DOWNLOAD_TIMEOUT"), settings.getint("DOWNLOAD_MAXSIZE")
+        return describe(error, url=ROBOTS, timeout=timeout, max_bytes=most).partition(": ")[2]
 
     def _enough(self, data: bytes, request: Request) -> None:
         """Stop reading a file that is longer than what is read of it."""
@@ -225,8 +234,3 @@ def root_of(url: str) -> str:
     name = (parts.hostname or "").lower()
     port = "" if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
     return f"{parts.scheme}://[{name}]{port}" if ":" in name else f"{parts.scheme}://{name}{port}"
-
-
-def _short(error: Exception) -> str:
-    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return (said or type(error).__name__)[:200]
