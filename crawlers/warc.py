@@ -117,14 +117,13 @@ def read_answer(path: Path, offset: int) -> tuple[tuple[tuple[str, str], ...], b
         OSError: The file is not there.
         ValueError: No whole answer lies there.
     """
-    from fastwarc.stream_io import FileStream
     from fastwarc.warc import ArchiveIterator
 
-    stream = FileStream(str(path), "rb")
-    stream.seek(offset)
-    for record in ArchiveIterator(stream, parse_http=True, auto_decode="all"):
-        headers = record.http_headers if record.http_headers is not None else record.headers
-        return tuple((name.lower(), value) for name, value in headers), record.reader.read()
+    with path.open("rb") as file:
+        file.seek(offset)
+        for record in ArchiveIterator(file, parse_http=True, auto_decode="all"):
+            headers = record.http_headers if record.http_headers is not None else record.headers
+            return tuple((name.lower(), value) for name, value in headers), record.reader.read()
     raise ValueError(f"{path} holds no answer at {offset}")
 
 
