@@ -17,6 +17,10 @@ class DisallowedByRobots(IgnoreRequest):
     """robots.txt does not allow the URL."""
 
 
+class RightsForbid(IgnoreRequest):
+    """The project's policy does not let a page be fetched of which its host says this."""
+
+
 class OutOfScope(IgnoreRequest):
     """A redirect leads to where the source does not go."""
 
@@ -45,6 +49,10 @@ class LoginFailed(Exception):
     """A source's login did not work; its pages are not fetched without it."""
 
 
+class SessionOver(LoginFailed):
+    """The session of a source's login had ended when a page was fetched; another one may be begun."""
+
+
 class BrowserLost(Exception):
     """The browser died or hung while it drew the page; another one may draw it."""
 
@@ -54,6 +62,8 @@ def describe(error: BaseException, *, url: str, timeout: float, max_bytes: int) 
     said = str(error)
     if isinstance(error, DisallowedByRobots):
         return f"robots: robots.txt disallows {url}"
+    if isinstance(error, RightsForbid):
+        return f"rights: {said}; [rights] in tilth.toml forbids to fetch it"
     if isinstance(error, OutOfScope):
         return f"redirect: it leads to {url}, and {said}"
     if isinstance(error, UnsafeAddress):

@@ -27,7 +27,8 @@ def run(spec: CrawlSpec) -> int:
 
     from crawlers.spider import CrawlSpider
 
-    process = AsyncCrawlerProcess(scrapy_settings(spec) | _for_a_browser(spec))
+    settings = scrapy_settings(spec)
+    process = AsyncCrawlerProcess(settings | _for_a_browser(spec, settings))
     crawler = process.create_crawler(CrawlSpider)
     with Frontier(Path(spec.project_folder) / "frontier.sqlite") as frontier:
         process.crawl(crawler, spec=spec, frontier=frontier)
@@ -39,13 +40,12 @@ def run(spec: CrawlSpec) -> int:
     return 0
 
 
-def _for_a_browser(spec: CrawlSpec) -> dict[str, Any]:
+def _for_a_browser(spec: CrawlSpec, others: dict[str, Any]) -> dict[str, Any]:
     if all(one.declared.get("render", "http") == "http" for one in spec.sources):
         return {}
     from crawlers.browser.page import browser_settings
 
-    settings = browser_settings()
-    return {name: value for name, value in settings.items() if not name.startswith("CONCURRENT_")}
+    return browser_settings(others)
 
 
 def say_failure(error: BaseException) -> None:

@@ -3,13 +3,16 @@
 from typing import Any
 
 from crawlers.crawl_spec import CrawlSpec
+from crawlers.safety.http_settings import SAFE_SETTINGS
 
 MIDDLEWARES: dict[str, int | None] = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "crawlers.bounds.StayInside": 90,
+    "crawlers.safety.refusal.RefuseUnsafe": 95,
     "crawlers.manners.robots.RobotsAndDelay": 100,
+    "crawlers.rights.middleware.Rights": 105,
     "crawlers.manners.retry.TryAgain": 550,
     "crawlers.archive.Archive": 860,
     "crawlers.source_headers.SourceHeaders": 870,
@@ -19,10 +22,12 @@ MIDDLEWARES: dict[str, int | None] = {
 
 def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
     """The settings for a crawl; those that a browser needs come on top."""
-    return {
+    return SAFE_SETTINGS | {
         "USER_AGENT": spec.user_agent,
         "ROBOTSTXT_OBEY": True,
         "ROBOTSTXT_USER_AGENT": "tilth",
+        "RIGHTS_TDMREP": spec.rights.tdmrep,
+        "RIGHTS_POLICY": spec.rights.policy,
         "DOWNLOADER_MIDDLEWARES": MIDDLEWARES,
         # A port that anybody on the machine may talk to is nothing that a crawl needs.
         "TELNETCONSOLE_ENABLED": False,
@@ -47,6 +52,7 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
             "scrapy.exceptions.DownloadFailedError",
             "scrapy.exceptions.ResponseDataLossError",
             "crawlers.page_error.BrowserLost",
+            "crawlers.page_error.SessionOver",
         ],
         "HTTPERROR_ALLOW_ALL": True,  # a page that is an error is a page
         "LOG_LEVEL": "WARNING",

@@ -122,7 +122,7 @@ class CrawlSpider(Spider):
         if run.source.render == "browser" and row["role"] == "page":
             from crawlers.browser.page import browser_meta
 
-            meta |= browser_meta(run.source, self.spec.timeout)
+            meta |= browser_meta(run.source)
         elif known.warc_file is not None and known.gave_records is not None:
             if known.etag:
                 headers["If-None-Match"] = known.etag
@@ -268,7 +268,7 @@ class CrawlSpider(Spider):
         run, known = self.runs[meta["source"]], meta["known"]
         row = page_row(request, run.source_id, end, known)
         extraction = end.extraction
-        counts = meta["role"] != IMAGE and meta.get("robots") != "disallowed"
+        counts = meta["role"] != IMAGE and meta.get("robots") != "disallowed" and not (end.error or "").startswith("rights: ")
         done = Finished(
             row=meta["frontier_id"],
             source=run.name,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections import defaultdict
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,18 @@ from scrapy.exceptions import (
 from scrapy.http import HtmlResponse, Response
 
 from crawlers.bounds import outside
-from crawlers.browser.chromium import ContextKey
-from crawlers.browser.drawing import Blocked, Drawn, Order, TooLarge
-from crawlers.browser.guard import Turn
-from crawlers.browser.pool import BrowserPool
+from crawlers.browser.chromium import Chromium, ContextKey
+from crawlers.browser.drawing import Blocked, Drawn, Order, TooLarge, draw
+from crawlers.browser.guard import Guard, Judge, Turn
+from crawlers.browser.login import log_in, logged_out
+from crawlers.browser.pool import MOST_MEMORY, MOST_PAGES, BrowserPool
 from crawlers.browser.sessions import Sessions
-from crawlers.browser.steps import DrawnSource
+from crawlers.browser.steps import DrawnSource, Login
 from crawlers.manners.robots import RobotsAndDelay
 from crawlers.manners.turns import hosts_of
-from crawlers.page_error import LoginFailed, OutOfScope
+from crawlers.page_error import BrowserLost, LoginFailed, OutOfScope, SessionOver
+from crawlers.safety.egress import Egress
+from crawlers.safety.gate import Gate
 
 PATIENCE = 30.0
 """Seconds that a page waits in its browser for a turn of a host; a page whose host is further off goes back."""
@@ -43,23 +47,28 @@ TRANSPORT = {
 
 
 class Browsers:
-    """The browsers and the sessions of a crawl."""
+    """The browsers and the sessions of a crawl.
+
+    Where the crawler has a `gate`, the browsers leave this machine through an `Egress` of their own alone.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         settings = crawler.settings
         self._crawler = crawler
-        self._max_bytes = settings.getint("DOWNLOAD_MAXSIZE")
+        self._max_bytes = settings.getint("DOWNLOAD_MAXSIZE") or 2**62
+        self._timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
         self._agent = settings.get("USER_AGENT")
         self._pool = BrowserPool(
             at_once=settings.getint("BROWSER_TABS") or None,
             turns=self._turn,
-            args=settings.getlist("BROWSER_ARGS"),
-            most_pages=settings.getint("BROWSER_MOST_PAGES", 100),
-            most_memory=settings.getint("BROWSER_MOST_MEMORY", 1_500 * 2**20),
+            args=self._arguments,
+            most_pages=settings.getint("BROWSER_MOST_PAGES", MOST_PAGES),
+            most_memory=settings.getint("BROWSER_MOST_MEMORY", MOST_MEMORY),
         )
+        self._egress: Egress | None = None
         self._sessions = Sessions(Path(getattr(crawler.spider, "folder", ".")))
-        self._logging_in: dict[str, asyncio.Lock] = {}
-        self._failed: dict[str, LoginFailed] = {}
+        self._beginning: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._refused: dict[str, LoginFailed] = {}
 
     @classmethod
     def of(cls, crawler: Crawler) -> Browsers:
@@ -70,13 +79,22 @@ class Browsers:
             crawler.browsers = known  # type: ignore[attr-defined]
         return known
 
+    async def close(self) -> None:
+        """End the browsers."""
+        await self._pool.close()
+        if self._egress is not None:
+            await self._egress.close()
+            self._egress = None
+
+    # -- drawn pages --------------------------------------------------------------------------------------------------
     async def response(self, request: Request) -> Response:
-        """The page as the browser draws it.
+        """The page as the browser draws it, with the flag `playwright`.
 
         Raises:
             BrowserLost: The browser died or hung.
             TurnFarOff: The host may not be asked for a long time.
             LoginFailed: The source's login does not work.
+            OutOfScope: It leads where it may not go; `browser_notes["blocked"]` says where.
             DownloadTimeoutError, DownloadCancelledError, DownloadFailedError, PlaywrightError: As `page_error` tells.
         """
         from playwright.async_api import Error as PlaywrightError
@@ -84,15 +102,20 @@ class Browsers:
         source: DrawnSource = request.meta["browser"].source
         notes: dict[str, Any] = request.meta["browser_notes"]
         notes.clear()
-        order = self._order(request, source)
         try:
-            drawn = await self._drawn(order, source)
+            async with self._pool.browser() as (chromium, guard):
+                order = self._order(request, source)
+                if source.login is None:
+                    drawn = await draw(chromium, guard, order)
+                else:
+                    drawn = await self._draw_in_session(chromium, guard, order, source.login)
         except Blocked as blocked:
             notes["blocked"] = (blocked.url, blocked.why)
             raise OutOfScope(blocked.why) from blocked
         except TooLarge as error:
             raise DownloadCancelledError(str(error)) from error
         except PlaywrightError as error:
+            self._tell_why_it_did_not_get_out(source.name, request.url)
             found = re.search(r"net::(ERR_\w+)", str(error))
             if found is not None and found[1] in TRANSPORT:
                 raise TRANSPORT[found[1]](f"the browser says {found[1]}") from error
@@ -102,46 +125,43 @@ class Browsers:
         request.meta["download_latency"] = drawn.seconds
         return _response(request, drawn)
 
-    async def with_session(self, request: Request) -> Request:
-        """The request with the cookies of its source's session, which is begun where there is none yet."""
-        source: DrawnSource | None = request.meta.get("session_of")
-        if source is None or source.login is None:
-            return request
-        if self._sessions.state(source.name) is None:
-            await self._log_in_somewhere(request, source, source.login)
-        cookies = self._sessions.cookies(source.name, request.url)
-        if not cookies:
-            return request
-        said = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        # A request of its own goes out: the one that middlewares see and keep has no secret in it.
-        return request.replace(headers={**request.headers, "Cookie": said})
-
-    async def close(self) -> None:
-        """End the browsers."""
-        await self._pool.close()
-
-    # -- drawing ------------------------------------------------------------------------------------------------------
     def _order(self, request: Request, source: DrawnSource) -> Order:
-        key = ContextKey(source.name)
+        context: dict[str, Any] = {"user_agent": self._agent} if self._agent else {}
+        signs_in = None
+        proxy = request.meta.get("proxy")
+        if self._egress is not None:
+            upstream = getattr(self._crawler, "proxies", {})[proxy] if proxy is not None else None
+            way = self._egress.proxy_option(source.name, upstream)
+            # Given to Playwright, the password would have it look at every request once more, and cache none.
+            context["proxy"] = {"server": way["server"], "bypass": way["bypass"]}
+            signs_in = (way["username"], way["password"])
         return Order(
             url=request.url,
-            key=key,
+            key=ContextKey(source.name, proxy),
             judge=self._judge(request),
-            timeout=request.meta["browser"].timeout,
-            max_bytes=self._max_bytes or 2**62,
+            timeout=self._timeout,
+            max_bytes=self._max_bytes,
             wait_for=source.wait_for,
             steps=tuple(source.steps),
             images=bool(source.images),
-            context={"user_agent": self._agent} if self._agent else {},
+            context=context,
+            signs_in=signs_in,
         )
 
-    async def _drawn(self, order: Order, source: DrawnSource) -> Drawn:
-        return await self._pool.draw(order)
+    async def _arguments(self) -> tuple[str, ...]:
+        gate: Gate | None = getattr(self._crawler, "gate", None)
+        if gate is None:
+            return ()
+        if self._egress is None:
+            egress = Egress(gate)
+            await egress.start()
+            self._egress = egress
+        return self._egress.launch_args()
 
     def _turn(self, host: str) -> AbstractAsyncContextManager[Turn | None]:
         return hosts_of(self._crawler).turn(host, at_most=PATIENCE)
 
-    def _judge(self, request: Request) -> Callable[[str], Any]:
+    def _judge(self, request: Request) -> Judge:
         spider: Any = self._crawler.spider
 
         async def judge(url: str) -> str | None:
@@ -153,6 +173,91 @@ class Browsers:
             return why
 
         return judge
+
+    def _tell_why_it_did_not_get_out(self, source: str, url: str) -> None:
+        """Raise what the egress knows of a request that did not get out; the browser only sees that it did not."""
+        trouble = self._egress.trouble_of(source, url) if self._egress is not None else None
+        if trouble is not None:
+            raise trouble
+
+    # -- sessions -----------------------------------------------------------------------------------------------------
+    async def with_session(self, request: Request) -> Request:
+        """The request with the cookies of its source's session, which is begun where there is none."""
+        source: DrawnSource = request.meta["session_of"]
+        if source.login is None:
+            return request
+        if self._sessions.state(source.name) is None:
+            async with self._pool.browser() as (chromium, guard):
+                await self._begin_session(chromium, guard, self._order(request, source), source.login)
+        request.meta["session"] = self._sessions.number(source.name)
+        cookies = self._sessions.cookies(source.name, request.url)
+        if not cookies:
+            return request
+        # The request that middlewares see, and may keep, stays without the secret.
+        signed = request.replace(headers=request.headers.copy())
+        said = [f"{name}={value}" for name, value in cookies.items()]
+        signed.headers["Cookie"] = "; ".join([*map(bytes.decode, request.headers.getlist("Cookie")), *said])
+        return signed
+
+    def of_session(self, request: Request, response: Response) -> Response:
+        """The answer to a request that went with a session, without cookies to keep.
+
+        Raises:
+            SessionOver: It says that the session is over.
+        """
+        source: DrawnSource = request.meta["session_of"]
+        response.headers.pop("Set-Cookie", None)
+        if source.login is None:
+            return response
+        url, html = response.url, response.text if isinstance(response, HtmlResponse) else ""
+        if 300 <= response.status < 400 and "Location" in response.headers:
+            url = response.urljoin((response.headers["Location"] or b"").decode("latin-1"))
+        if logged_out(source.login, url, html):
+            self._sessions.end(source.name, request.meta["session"])
+            raise SessionOver(f"{request.url} was answered as to somebody who is not logged in")
+        return response
+
+    async def _draw_in_session(self, chromium: Chromium, guard: Guard, order: Order, login: Login) -> Drawn:
+        """Draw a page; where it shows that the session is over, log in and draw it once more."""
+        source = order.key.source
+        for last in (False, True):
+            order = await self._begin_session(chromium, guard, order, login)
+            number = self._sessions.number(source)
+            drawn = await draw(chromium, guard, order)
+            if not logged_out(login, drawn.url, drawn.html):
+                state = self._sessions.state(source)
+                if chromium.alive and state is not None and number == self._sessions.number(source):
+                    cookies = await (await chromium.context(order.key)).cookies()
+                    self._sessions.keep(source, {**state, "cookies": cookies})
+                break
+            if last:
+                note = "login: the page is shown as to somebody who is not logged in, also after another login"
+                return replace(drawn, notes=(note, *drawn.notes))
+            self._sessions.end(source, number)
+        return drawn
+
+    async def _begin_session(self, chromium: Chromium, guard: Guard, order: Order, login: Login) -> Order:
+        """The order with a context that has the source's session; one login at a time, and none after one failed."""
+        source = order.key.source
+        async with self._beginning[source]:
+            if source in self._refused:
+                raise self._refused[source]
+            state = self._sessions.state(source)
+            number = self._sessions.number(source) + (state is None)
+            key = replace(order.key, label=f"session {number}")
+            await chromium.forget(source, but=key)
+            if state is None:
+                context = await chromium.context(key, **order.context)
+                try:
+                    state = await log_in(context, guard, login, order.judge, signs_in=order.signs_in)
+                except LoginFailed as error:
+                    if not chromium.alive:
+                        raise BrowserLost("it died while it logged in") from error
+                    await chromium.forget(source)
+                    self._refused[source] = error
+                    raise
+                self._sessions.begin(source, state)
+            return replace(order, key=key, state=state)
 
 
 def _response(request: Request, drawn: Drawn) -> Response:

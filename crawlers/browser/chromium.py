@@ -7,17 +7,20 @@ at a time, so that its death costs one page.
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crawlers.browser.executable import find_browser
-from crawlers.browser.watch import end_marked, end_tree
+from crawlers.browser.watch import end_marked, end_tree, runs
 from crawlers.page_error import BrowserLost
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, BrowserContext, CDPSession, Playwright, StorageState
+    from playwright.async_api import Browser, BrowserContext, CDPSession, Playwright
+
+    from crawlers.browser.sessions import State
 
 START_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
@@ -91,7 +94,7 @@ class Chromium:
     @property
     def alive(self) -> bool:
         """Whether it can be used, as far as is known without asking it."""
-        return not self._ended and self.browser.is_connected()
+        return not self._ended and self.browser.is_connected() and runs(self._pid)
 
     def memory(self) -> int:
         """Bytes of memory that its processes hold and share with no other, together; 0 when it is dead."""
@@ -111,8 +114,8 @@ class Chromium:
             total += held.rss - getattr(held, "shared", 0)
         return total
 
-    async def context(self, key: ContextKey, **options: Any) -> BrowserContext:
-        """The context of that key, made with these options when it is new."""
+    async def context(self, key: ContextKey, state: State | None = None, **options: Any) -> BrowserContext:
+        """The context of that key; when it is new it is made with these options and the state of a session."""
         known = self._contexts.get(key)
         if known is None:
             known = self._contexts[key] = await self.browser.new_context(
@@ -122,18 +125,16 @@ class Chromium:
                 permissions=[],
                 **options,
             )
+            if state is not None:
+                await known.add_cookies(state["cookies"])
+                for origin in state.get("origins", ()):
+                    await known.add_init_script(_restoring(origin))
         return known
 
-    async def forget(self, key: ContextKey) -> None:
-        """Close the context of that key, with its cookies."""
-        known = self._contexts.pop(key, None)
-        if known is not None:
-            await known.close()
-
-    async def storage(self, key: ContextKey) -> StorageState | None:
-        """Cookies and local storage of that key's context."""
-        known = self._contexts.get(key)
-        return await known.storage_state() if known is not None else None
+    async def forget(self, source: str, *, but: ContextKey | None = None) -> None:
+        """Close the contexts of a source, with their cookies."""
+        for key in [key for key in self._contexts if key.source == source and key != but]:
+            await self._contexts.pop(key).close()
 
     async def end(self, *, kindly: bool = True) -> None:
         """End it, by force when it does not go within a few seconds."""
@@ -148,6 +149,16 @@ class Chromium:
                 pass
         end_tree(self._pid)
         await _stop(self._playwright)
+
+
+def _restoring(origin: Mapping[str, Any]) -> str:
+    """A script that puts what an origin had in its local storage back, where that is empty."""
+    kept = {each["name"]: each["value"] for each in origin["localStorage"]}
+    return (
+        f"if (location.origin === {json.dumps(origin['origin'])})"
+        f" for (const [name, value] of Object.entries({json.dumps(kept)}))"
+        " if (localStorage.getItem(name) === null) localStorage.setItem(name, value);"
+    )
 
 
 async def _stop(playwright: Playwright) -> None:

@@ -38,7 +38,9 @@ class Settled:
         self._watched = watched
 
     async def wait(self, quiet: float = QUIET_SECONDS) -> None:
-        """Wait until nothing was under way for `quiet` seconds; a few seconds at most."""
+        """Wait until nothing was under way for `quiet` seconds; a few seconds at most, none where no scripts are."""
+        if not await in_time(self.clock, SETTLE_SECONDS, self.page.evaluate("document.scripts.length")):
+            return
         try:
             await in_time(self.clock, SETTLE_SECONDS, self._quiet(quiet))
         except TimeUp:

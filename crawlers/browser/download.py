@@ -36,7 +36,12 @@ class MixedDownloadHandler(BaseDownloadHandler):
         """
         if request.meta.get("playwright"):
             return await self._browsers.response(request)
-        return await self._plain.download_request(await self._browsers.with_session(request))
+        if request.meta.get("session_of") is None:
+            return await self._plain.download_request(request)
+        signed = await self._browsers.with_session(request)
+        response = await self._plain.download_request(signed)
+        request.meta["download_latency"] = signed.meta.get("download_latency")
+        return self._browsers.of_session(request, response)
 
     async def close(self) -> None:
         """End the browsers."""

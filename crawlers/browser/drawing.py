@@ -13,7 +13,8 @@ from crawlers.browser.chromium import Chromium, ContextKey
 from crawlers.browser.clock import Clock, TimeUp, in_time
 from crawlers.browser.doing import Settled, do_steps
 from crawlers.browser.guard import Guard, Judge, Watched
-from crawlers.browser.steps import Login, Step
+from crawlers.browser.sessions import State
+from crawlers.browser.steps import Step
 from crawlers.page_error import BrowserLost
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Order:
         max_bytes: At most so many bytes of HTML.
         wait_for, steps, images: As the source declares them.
         context: Playwright's options for the context.
+        state: Of the session that a new context begins with.
+        signs_in: User name and password for the context's proxy.
     """
 
     url: str
@@ -47,9 +50,10 @@ class Order:
     max_bytes: int = 10 * 2**20
     wait_for: str | None = None
     steps: Sequence[Step] = ()
-    login: Login | None = None
     images: bool = False
     context: Mapping[str, Any] = field(default_factory=dict)
+    state: State | None = field(default=None, repr=False)
+    signs_in: tuple[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,10 @@ async def draw(chromium: Chromium, guard: Guard, order: Order) -> Drawn:
     """
     from playwright.async_api import Error as PlaywrightError
 
+    if not chromium.alive:
+        raise BrowserLost("it has died")
     clock = Clock()
-    watched = Watched(order.judge, clock, images=order.images)
+    watched = Watched(order.judge, clock, order.images, order.signs_in)
     guard.watch(watched)
     page = None
     healthy = False
@@ -132,7 +138,7 @@ async def draw(chromium: Chromium, guard: Guard, order: Order) -> Drawn:
 
 
 async def _tab(chromium: Chromium, guard: Guard, watched: Watched, order: Order) -> Page:
-    context = await chromium.context(order.key, **order.context)
+    context = await chromium.context(order.key, order.state, **order.context)
     page = await context.new_page()
     session = await context.new_cdp_session(page)
     await guard.listen(session, watched)
@@ -163,9 +169,11 @@ async def _drawn(page: Page, watched: Watched, order: Order) -> Drawn:
     except TimeUp:
         notes.append(f"load: not all that the page asks for had come within {order.timeout:g} s")
     await settled.wait()
-    if order.wait_for is not None:
+    status = documents[-1].status if documents else 200
+    if order.wait_for is not None and status < 400:
         notes += await do_steps(page, settled, [Step(wait_for=order.wait_for, seconds=order.timeout)])
-    notes += await do_steps(page, settled, order.steps)
+    if status < 400 and not notes:
+        notes += await do_steps(page, settled, order.steps)
     html = await in_time(clock, ANSWER_SECONDS, page.content())
     if len(html.encode()) > order.max_bytes:
         raise TooLarge(f"{len(html.encode()):,} bytes")

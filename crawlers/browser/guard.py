@@ -66,6 +66,7 @@ class Watched:
         judge: Asked for each document.
         clock: Stands still while a request waits for its host.
         images: Whether images are loaded.
+        signs_in: User name and password for the proxy that the page's requests leave through.
         frame: The id of the main frame.
         blocked: The first document of the main frame that was not let through, and why.
         far_off: The host's turn is further off than is waited for; the page was not asked for.
@@ -77,6 +78,7 @@ class Watched:
     judge: Judge
     clock: Clock
     images: bool = False
+    signs_in: tuple[str, str] | None = None
     frame: str | None = None
     blocked: tuple[str, str] | None = None
     far_off: TurnFarOff | None = None
@@ -106,13 +108,11 @@ class Guard:
     Args:
         cdp: A session with the browser as a whole.
         turns: Of the hosts that are asked.
-        proxy_password: User name and password that the browser's proxy asks for.
     """
 
-    def __init__(self, cdp: CDPSession, turns: Turns = no_turns, proxy_password: tuple[str, str] | None = None) -> None:
+    def __init__(self, cdp: CDPSession, turns: Turns = no_turns) -> None:
         self._cdp = cdp
         self._turns = turns
-        self._password = proxy_password
         self._page: Watched | None = None
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -225,8 +225,8 @@ class Guard:
 
     async def _authenticate(self, event: dict[str, Any]) -> None:
         answer: dict[str, str] = {"response": "CancelAuth"}
-        if event["authChallenge"].get("source") == "Proxy" and self._password is not None:
-            user, password = self._password
+        if event["authChallenge"].get("source") == "Proxy" and self._page is not None and self._page.signs_in:
+            user, password = self._page.signs_in
             answer = {"response": "ProvideCredentials", "username": user, "password": password}
         await self._send("Fetch.continueWithAuth", {"requestId": event["requestId"], "authChallengeResponse": answer})
 

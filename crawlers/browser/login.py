@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from crawlers.browser.clock import Clock, TimeUp, in_time
@@ -14,15 +13,14 @@ from crawlers.scope import host_of
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Page
 
+    from crawlers.browser.sessions import State
     from crawlers.browser.steps import Login
 
 FIELD_SECONDS = 15.0
 
 
-async def log_in(
-    context: BrowserContext, guard: Guard, login: Login, judge: Judge, **watched: Any
-) -> Mapping[str, Any]:
-    """Fill in the form and send it; gives the storage state of the session.
+async def log_in(context: BrowserContext, guard: Guard, login: Login, judge: Judge, **watched: Any) -> State:
+    """Fill in the form and send it; gives the state of the session.
 
     Args:
         context: Where the session begins.
@@ -45,7 +43,7 @@ async def log_in(
         page = await in_time(clock, FIELD_SECONDS, context.new_page())
         await guard.listen(await context.new_cdp_session(page), page_watched)
         await in_time(clock, login.seconds, _send_form(page, login, user, password))
-        return await in_time(clock, FIELD_SECONDS, context.storage_state())  # type: ignore[return-value]
+        return await in_time(clock, FIELD_SECONDS, _state(context, page))
     except TimeUp:
         raise LoginFailed(
             f'{login.url} was filled in, but nothing matched done_when = "{login.done_when}" in {login.seconds:g} s'
@@ -71,6 +69,25 @@ async def _send_form(page: Page, login: Login, user: str, password: str) -> None
     await page.locator(login.password).first.fill(password, timeout=field)
     await page.locator(login.submit).first.click(timeout=field, no_wait_after=True)
     await page.wait_for_selector(login.done_when, state="attached", timeout=0)
+
+
+async def _state(context: BrowserContext, page: Page) -> State:
+    """Cookies, and the local storage of the page's origin; Playwright's own way would load pages of other origins."""
+    kept = await page.evaluate("[location.origin, Object.entries(localStorage)]")
+    stored = [{"name": name, "value": value} for name, value in kept[1]]
+    origins = [{"origin": kept[0], "localStorage": stored}] if stored else []
+    return {"cookies": await context.cookies(), "origins": origins}
+
+
+def logged_out(login: Login, url: str, html: str) -> bool:
+    """Whether a page says that its session is over: it is the login page, or shows `logged_out_when`."""
+    if url.partition("?")[0].partition("#")[0] == login.url.partition("?")[0].partition("#")[0]:
+        return True
+    if login.logged_out_when is None:
+        return False
+    from parsel import Selector
+
+    return bool(Selector(text=html, type="html").css(login.logged_out_when))
 
 
 def _with_login_host(judge: Judge, login: Login) -> Judge:

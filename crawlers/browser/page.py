@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +14,15 @@ ORDINARY = "scrapy.core.downloader.handlers.http11.HTTP11DownloadHandler"
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a page is drawn."""
+    """How a page is drawn: as its source says."""
 
     source: DrawnSource
-    timeout: float
 
 
-def browser_settings(plain: str = ORDINARY) -> dict[str, Any]:
-    """The Scrapy settings of a crawl in which some pages are drawn by the browser.
+def browser_settings(others: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The Scrapy settings of a crawl in which some pages are drawn by the browser, beside the `others`.
 
-    Args:
-        plain: The download handler of all other requests.
+    Requests that are not drawn go to the download handler that the others name for `http`.
 
     Raises:
         BrowserMissing: This machine has none.
@@ -31,14 +30,18 @@ def browser_settings(plain: str = ORDINARY) -> dict[str, Any]:
     from crawlers.browser.executable import find_browser
 
     find_browser()
-    return {"DOWNLOAD_HANDLERS": {"http": HANDLER, "https": HANDLER}, "BROWSER_PLAIN_HANDLER": plain}
+    handlers = dict((others or {}).get("DOWNLOAD_HANDLERS", {}))
+    return {
+        "BROWSER_PLAIN_HANDLER": handlers.get("http", ORDINARY),
+        "DOWNLOAD_HANDLERS": {**handlers, "http": HANDLER, "https": HANDLER},
+    }
 
 
-def browser_meta(source: DrawnSource, timeout: float) -> dict[str, Any]:
+def browser_meta(source: DrawnSource) -> dict[str, Any]:
     """The `Request.meta` that has a page drawn; `browser_notes` tells later what could not be done on it."""
     return {
         "playwright": True,
-        "browser": Wanted(source, timeout),
+        "browser": Wanted(source),
         "browser_notes": {},
         # A page with all that it asks for takes longer than an answer: that says nothing about the server.
         "autothrottle_dont_adjust_delay": True,

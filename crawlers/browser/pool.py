@@ -23,6 +23,9 @@ MOST_MEMORY = 1_500 * 2**20
 """Bytes that a browser's processes may hold together."""
 
 
+Arguments = Callable[[], Awaitable[Sequence[str]]]
+
+
 def tabs_at_once() -> int:
     """How many pages are drawn at once: on two cores one draws more than four do."""
     return max(1, min(4, (os.cpu_count() or 2) // 2))
@@ -34,9 +37,9 @@ class BrowserPool:
     Args:
         at_once: How many browsers there are at most; they are started when they are needed.
         turns: Of the hosts that pages ask.
-        args: Further arguments of Chromium.
-        most_pages, most_memory: After so many pages, or at so many bytes of memory, a browser is ended and the next page
-            gets a new one.
+        args: Gives further arguments of Chromium, before the first one is started.
+        most_pages, most_memory: After so many pages, or at so many bytes of memory, a browser is ended and the next
+            page gets a new one.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class BrowserPool:
         *,
         at_once: int | None = None,
         turns: Turns = no_turns,
-        args: Sequence[str] = (),
+        args: Arguments | None = None,
         most_pages: int = MOST_PAGES,
         most_memory: int = MOST_MEMORY,
     ) -> None:
@@ -52,27 +55,21 @@ class BrowserPool:
         self.started = 0
         self._places = asyncio.Semaphore(self.at_once)
         self._turns = turns
-        self._args = tuple(args)
+        self._args = args
         self._most_pages = most_pages
         self._most_memory = most_memory
         self._idle: list[tuple[Chromium, Guard]] = []
         self._mark = f"--tilth-crawl={uuid.uuid4().hex}"
         self._watch: subprocess.Popen[bytes] | None = None
 
-    async def draw(self, order: Order, prepare: Prepare | None = None) -> Drawn:
-        """Draw a page; see `crawlers.browser.drawing.draw`.
-
-        Args:
-            order: The page.
-            prepare: Called with the browser before the page is drawn, such as to log in.
-        """
-        async with self._browser() as (chromium, guard):
-            if prepare is not None:
-                await prepare(chromium, guard)
+    async def draw(self, order: Order) -> Drawn:
+        """Draw a page; see `crawlers.browser.drawing.draw`."""
+        async with self.browser() as (chromium, guard):
             return await draw(chromium, guard, order)
 
     @asynccontextmanager
-    async def _browser(self) -> AsyncIterator[tuple[Chromium, Guard]]:
+    async def browser(self) -> AsyncIterator[tuple[Chromium, Guard]]:
+        """A browser and its guard, for this caller alone."""
         async with self._places:
             chromium, guard = await self._take()
             try:
@@ -94,7 +91,7 @@ class BrowserPool:
             await chromium.end(kindly=False)
         if self._watch is None or self._watch.poll() is not None:
             self._watch = start_watch(self._mark)
-        chromium = await Chromium.start(self._mark, self._args)
+        chromium = await Chromium.start(self._mark, await self._args() if self._args is not None else ())
         self.started += 1
         guard = Guard(chromium.cdp, self._turns)
         await guard.stand()
@@ -117,6 +114,3 @@ class BrowserPool:
         if self._watch is not None and self._watch.stdin is not None:
             self._watch.stdin.close()  # it looks for what may be left, and ends
             self._watch = None
-
-
-Prepare = Callable[[Chromium, Guard], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""The sessions of sources that need a login: cookies and local storage, kept in the project, readable by its owner alone.
+"""The sessions of sources with a login: cookies and local storage, kept in the project, readable by its owner alone.
 
 They lie in `sessions/<source>.json`, in the form of Playwright's storage state, and are never part of a release.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,16 @@ State = dict[str, Any]
 
 
 class Sessions:
-    """The kept sessions of a project."""
+    """The kept sessions of a project; those of a source are numbered, so that one that is over is not mixed up."""
 
     def __init__(self, project_folder: Path) -> None:
         self._folder = project_folder / "sessions"
         self._known: dict[str, State | None] = {}
+        self._numbers: Counter[str] = Counter()
+
+    def number(self, source: str) -> int:
+        """Of the session that the source has now, or had last."""
+        return self._numbers[source]
 
     def state(self, source: str) -> State | None:
         """The session of a source; None when there is none, or what is kept cannot be read."""
@@ -30,11 +36,16 @@ class Sessions:
             self._known[source] = _read(self._path(source))
         return self._known[source]
 
-    def keep(self, source: str, state: Mapping[str, Any]) -> None:
-        """Keep a session, on disk too."""
+    def begin(self, source: str, state: State) -> None:
+        """Keep a new session."""
+        self._numbers[source] += 1
+        self.keep(source, state)
+
+    def keep(self, source: str, state: State) -> None:
+        """Keep a session as it stands now, on disk too."""
         if self._known.get(source) == state:
             return
-        self._known[source] = dict(state)
+        self._known[source] = state
         self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._path(source)
         part = path.with_suffix(f".{os.getpid()}.part")
@@ -42,8 +53,10 @@ class Sessions:
             json.dump(state, file)
         part.replace(path)
 
-    def forget(self, source: str) -> None:
-        """The session works no more."""
+    def end(self, source: str, number: int) -> None:
+        """The session of that number works no more."""
+        if number != self._numbers[source]:
+            return  # another has begun since
         self._known[source] = None
         self._path(source).unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
 """Ends the crawl's browsers when the crawl has died, however it died.
 
-Chromium ends by itself when its owner goes, but not when it hangs or is stopped, and its owner's driver waits for it. So
-a process of its own waits for the end of its standard input, which the crawl holds open, and then ends every process
+Chromium ends by itself when its owner goes, but not when it hangs or is stopped, and its owner's driver waits for it.
+So a process of its own waits for the end of its standard input, which the crawl holds open, and then ends every process
 that bears the crawl's mark on its command line, with all that these started.
 """
 
@@ -35,6 +35,16 @@ def end_marked(mark: str) -> int:
         if mark in (process.info["cmdline"] or ()):
             ended += end_tree(process.pid)
     return ended
+
+
+def runs(pid: int) -> bool:
+    """Whether the process runs: not ended, nor ended and only not yet noticed by its parent."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def end_tree(pid: int) -> int:
