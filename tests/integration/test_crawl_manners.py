@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from crawlers.browser.executable import BrowserMissing, find_browser
 from crawlers.crawl import crawl
 from crawlers.kinds import read_source
 from crawlers.outcome import CrawlResult
@@ -57,7 +58,7 @@ def asked(site: str) -> list[tuple[float, str]]:
 def test_two_crawls_keep_the_delay_and_retry_after_and_fetch_robots_once(site: str, tmp_path: Path) -> None:
     first = {
         "name": "first",
-        "start": [site + "/busy", site + "/flaky/1", site + "/moved", site + "/t/1"],
+        "start": [site + "/busy", site + "/moved", site + "/t/1"],
         "max_depth": 0,
     }
     second = {"name": "second", "start": [site + f"/t/{n}" for n in range(2, 5)], "max_depth": 0}
@@ -72,3 +73,17 @@ def test_two_crawls_keep_the_delay_and_retry_after_and_fetch_robots_once(site: s
     assert [path for _, path in times].count("/robots.txt") == 1
     with Store(tmp_path / "tilth.duckdb") as store:
         assert {row["status"] for row in pages(store).to_pylist()} == {200}
+
+
+def test_pages_in_the_browser_and_over_http_keep_the_delay_together(site: str, tmp_path: Path) -> None:
+    try:
+        find_browser()
+    except BrowserMissing as missing:
+        pytest.skip(str(missing))
+    drawn = {"name": "drawn", "start": [site + "/app"], "render": "browser", "max_depth": 0}
+    fetched = {"name": "fetched", "start": [site + f"/t/{n}" for n in range(6)], "max_depth": 0}
+    run(tmp_path, drawn, fetched)
+    times = asked(site)
+    paths = [path for _, path in times]
+    assert "/app" in paths and "/api/posts?page=1" in paths and "/t/5" in paths
+    assert min(after - before for (before, _), (after, _) in itertools.pairwise(times)) >= 0.95 * DELAY
