@@ -79,7 +79,9 @@ def test_a_text_shorter_than_a_shingle_is_near_equal_to_itself_alone():
 
 
 def test_what_pairs_connect_is_one_cluster_named_by_its_smallest_id():
-    chain = ["one two three four five six seven eight nine ten " + end for end in ("eleven", "eleven twelve", "twelve")]
+    start = "The watering can by the north gate leaks at the spout, has anyone of you got a spare one"
+    chain = [start + end for end in (" for Tuesday", " for Tuesday or a hosepipe", " or a hosepipe")]
+    assert {(one, other) for one, other, _ in similar_pairs(chain)} == {(0, 1), (1, 2)}
     rows = cluster_duplicates(["z", "y", "x"], chain).to_pylist()
     assert {row["cluster_id"] for row in rows} == {"x"}
     assert {row["representative_id"] for row in rows} == {"z"}
