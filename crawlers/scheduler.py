@@ -347,8 +347,7 @@ class FrontierScheduler(BaseScheduler):
 
     def _sweep(self) -> None:
         """Let go of what the engine is through with."""
-        engine = self.crawler.engine
-        slot = getattr(engine, "_slot", None)  # nothing public says when a request's callback has ended
+        slot = self._slot()
         if slot is None:
             return
         for row in [r for r, h in self.in_hand.items() if not h.comes_back and h.request not in slot.inprogress]:
@@ -392,7 +391,13 @@ class FrontierScheduler(BaseScheduler):
 
     def _ring(self) -> None:
         self._alarm = None
-        engine = self.crawler.engine
-        slot = getattr(engine, "_slot", None)
+        slot = self._slot()
         if slot is not None and slot.closing is None:
             slot.nextcall.schedule()
+
+    def _slot(self) -> Any:
+        # Nothing public says when a request's callback has ended, or asks for the next one at a moment.
+        try:
+            return getattr(self.crawler.engine, "_slot", None)
+        except RuntimeError:  # there is no engine yet
+            return None
