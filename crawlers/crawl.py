@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from crawlers.crawl_spec import DEFAULT_LIMITS, CrawlSpec, Limits, SourceSpec
+from crawlers.crawl_spec import DEFAULT_LIMITS, DEFAULT_RIGHTS, CrawlSpec, Limits, RightsSpec, SourceSpec
 from crawlers.declaration import Declaration
 from crawlers.drain import drain
 from crawlers.fetched_source import FetchedSource
@@ -31,7 +31,6 @@ from crawlers.frontier.file import Frontier, NoSpace
 from crawlers.frontier.outbox import Outbox
 from crawlers.frontier.passes import Passes
 from crawlers.frontier.queue import Queue
-from crawlers.kinds import request_headers
 from crawlers.kinds import request_headers
 from crawlers.live import LiveState, read_live
 from crawlers.outcome import CrawlResult, Outcome
@@ -91,6 +90,7 @@ def crawl(
     say: Callable[[str], None] = _unheard,
     progress: Callable[[Progress], None] = _unheard,
     limits: Limits = DEFAULT_LIMITS,
+    rights: RightsSpec = DEFAULT_RIGHTS,
     restart: bool = False,
 ) -> CrawlResult:
     """Run sources, all at once, and bring what they give into the store.
@@ -106,6 +106,7 @@ def crawl(
         say: Gets a plain line at each stage.
         progress: Called some times a second.
         limits: What it may take.
+        rights: What is asked about rights, and what they forbid to fetch.
         restart: Forget what the sources know, and begin as if it were the first time; the store keeps what it has.
 
     Returns:
@@ -147,6 +148,7 @@ def crawl(
             project_folder=str(project_folder.resolve()),
             contact=contact,
             limits=limits,
+            rights=rights,
         )
         try:
             for source in read:
