@@ -48,10 +48,10 @@ def similar_pairs(texts: Sequence[str], threshold: float = THRESHOLD) -> Iterato
         sketches = _sketched(Path(place), texts)
         found: dict[tuple[int, int], float] = {}
         for left, right in candidate_pairs(sketches):
-            similarity = sketches.similar(left, right, threshold)
-            near = similarity >= threshold
+            similarities = sketches.similar(left, right, threshold)
+            near = similarities >= threshold
             pairs = zip(left[near].tolist(), right[near].tolist(), strict=True)
-            found.update(zip(pairs, similarity[near].tolist(), strict=True))
+            found.update(zip(pairs, similarities[near].tolist(), strict=True))
     for (one, other), similarity in sorted(found.items()):
         yield one, other, similarity
 

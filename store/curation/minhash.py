@@ -35,7 +35,7 @@ def signatures(hashes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def band_keys(found: np.ndarray) -> np.ndarray:
     """One hash a band of signatures: (21, N) uint64."""
-    keys = np.zeros((BANDS, len(found)), np.uint64)
+    keys: np.ndarray = np.zeros((BANDS, len(found)), np.uint64)
     for row in range(BAND_ROWS):
         part = found[:, row : BANDS * BAND_ROWS : BAND_ROWS].T.astype(np.uint64)
         keys = (keys ^ part) * FACTOR
