@@ -40,6 +40,22 @@ DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
+class RightsSpec:
+    """What is asked about rights before a page is fetched.
+
+    Attributes:
+        tdmrep: Whether each host is asked for its TDM file, once a day.
+        policy: `store.rights.RightsPolicy.declared`; empty: the defaults.
+    """
+
+    tdmrep: bool = True
+    policy: str = ""
+
+
+DEFAULT_RIGHTS = RightsSpec()
+
+
+@dataclass(frozen=True)
 class CrawlSpec:
     """A crawl of one or more sources.
 
@@ -49,6 +65,7 @@ class CrawlSpec:
         project_folder: Where `frontier.sqlite`, `warc/` and `media/` lie.
         contact: How the people of a site can reach the user; empty: not said.
         limits: What it may take.
+        rights: What is asked about rights.
     """
 
     run_id: str
@@ -56,6 +73,7 @@ class CrawlSpec:
     project_folder: str
     contact: str
     limits: Limits = DEFAULT_LIMITS
+    rights: RightsSpec = DEFAULT_RIGHTS
 
     @property
     def timeout(self) -> float:
@@ -81,7 +99,8 @@ class CrawlSpec:
         """What `write` wrote."""
         told = json.loads(path.read_text(encoding="utf-8"))
         sources = tuple(SourceSpec(**one) for one in told["sources"])
-        return cls(**told | {"sources": sources, "limits": Limits(**told["limits"])})
+        limits, rights = Limits(**told["limits"]), RightsSpec(**told["rights"])
+        return cls(**told | {"sources": sources, "limits": limits, "rights": rights})
 
 
 def user_agent(contact: str) -> str:

@@ -1,7 +1,6 @@
 """A fetch as a row of the store's pages."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from scrapy.http import Response, TextResponse
 
 from crawlers.frontier.queue import Fetched
 from crawlers.page import Extraction, FetchedPage
+from crawlers.rights.evidence import rights_of
 from crawlers.scope import canonical_url
 from store.page_id import page_id
 
@@ -71,9 +71,9 @@ def page_row(request: Request, source_id: str, end: PageEnd, known: Fetched) -> 
     final = page.final_url if page is not None else canonical_url(request.url)
     not_modified = end.unchanged == "validator" or (page is not None and status == 304)
     body = None if page is None or status == 304 else page.body
-    rights = {name: value for name, value in (meta.get("rights") or {}).items() if value is not None}
-    if end.extraction.rights:
-        rights["markup"] = dict(end.extraction.rights)
+    sent = page.headers if page is not None else ()
+    if page is None or status == 304:  # what is read then is an earlier answer, and what this one says counts too
+        sent += tuple(headers.items())
     return {
         "page_id": page_id(source_id, meta["asked"], at),
         "url": meta["asked"],
@@ -94,7 +94,7 @@ def page_row(request: Request, source_id: str, end: PageEnd, known: Fetched) -> 
         "warc_file": known.warc_file if not_modified else warc.file if warc else None,
         "warc_offset": known.warc_offset if not_modified else warc.offset if warc else None,
         "robots": meta.get("robots"),
-        "rights": json.dumps(rights, ensure_ascii=False, sort_keys=True) if rights else None,
+        "rights": rights_of(meta, final or meta["asked"], sent, end.extraction.rights),
         "rendered": "browser" if meta.get("playwright") else "http",
         "depth": meta["depth"],
         "error": end.error,

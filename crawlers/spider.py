@@ -268,7 +268,8 @@ class CrawlSpider(Spider):
         run, known = self.runs[meta["source"]], meta["known"]
         row = page_row(request, run.source_id, end, known)
         extraction = end.extraction
-        counts = meta["role"] != IMAGE and meta.get("robots") != "disallowed" and not (end.error or "").startswith("rights: ")
+        refused = meta.get("robots") == "disallowed" or (end.error or "").startswith("rights: ")
+        counts = meta["role"] != IMAGE and not refused
         done = Finished(
             row=meta["frontier_id"],
             source=run.name,

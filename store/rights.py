@@ -125,6 +125,18 @@ class RightsPolicy:
             if act not in ORDER:
                 raise RightsPolicyError(f'[rights] forbids: {signal} = "{act}"; say one of {", ".join(ORDER)}.')
 
+    @classmethod
+    def from_declared(cls, declared: str) -> "RightsPolicy":
+        """The policy whose `declared` this is."""
+        told = json.loads(declared)
+        return cls(
+            forbids={signal: act for signal, act in told["forbids"].items() if signal != "robots"},
+            ai_operators=told["ai_operators"],
+            publish_only_licensed=told["publish_only_licensed"],
+            licences=tuple(told["licences"]) if told["publish_only_licensed"] else DEFAULT_LICENCES,
+            permissions={name: Permission(**one) for name, one in told["permissions"].items()},
+        )
+
     def forbidden_by(self, signal: str) -> Act:
         """The earliest act that a kind of evidence forbids."""
         if signal == "robots":

@@ -81,7 +81,7 @@ def declared_sources(project: Project) -> list["Declaration"]:
 
 def crawl_options(project: Project) -> dict[str, Any]:
     """What the project file says of every crawl, as arguments of `crawlers.crawl.crawl`."""
-    from crawlers.crawl_spec import Limits
+    from crawlers.crawl_spec import Limits, RightsSpec
 
     settings = project.file.crawl
     limits = Limits(
@@ -92,7 +92,8 @@ def crawl_options(project: Project) -> dict[str, Any]:
         extract_seconds=settings.extract_seconds,
         workers=settings.workers,
     )
-    return {"contact": project.file.project.contact, "limits": limits}
+    rights = RightsSpec(project.file.rights.tdmrep, project.file.rights.policy.declared)
+    return {"contact": project.file.project.contact, "limits": limits, "rights": rights}
 
 
 def crawl_sources(

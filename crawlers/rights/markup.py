@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from crawlers.rights.words import DIRECTIVES, OUR_AGENT, Item, directive_item, in_order, item
+from crawlers.manners.robots_file import AGENT
+from crawlers.rights.words import DIRECTIVES, Item, directive_item, in_order, item
 from store.ai_agents import AGENT_SPELLING
 
 LONGEST_PAGE = 5_000_000
@@ -70,7 +71,7 @@ def _meta(tree: Any, url: str) -> Iterator[Item]:
 
 
 def _names_agent(key: str) -> bool:
-    return key in ("robots", OUR_AGENT) or key in AGENT_SPELLING or bool(_AGENT_NAME.search(key))
+    return key in ("robots", AGENT) or key in AGENT_SPELLING or bool(_AGENT_NAME.search(key))
 
 
 def _directives(agent: str, content: str) -> Iterator[Item]:

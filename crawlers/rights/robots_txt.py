@@ -4,35 +4,40 @@ Whether we may fetch is decided by `crawlers.manners`; here the same file is rea
 9309, section 2.2.1 says: all groups that name the agent, else those of `*`.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from protego import Protego
 
+from crawlers.manners.robots_file import AGENT, decoded, looks_like_html, only_groups_of
 from crawlers.rights.aipref import preferences, signals
 from crawlers.rights.path_pattern import matches, path_of, weight
-from crawlers.rights.words import OUR_AGENT, Item, item
+from crawlers.rights.words import Item, item
 from store.ai_agents import AGENT_SPELLING
 
-LONGEST_FILE = 500 * 1024
-"""Characters; RFC 9309 lets a parser stop there."""
 MOST_RULES = 2_000
 WHERE = "robots.txt"
 
-_LINE = re.compile(r"^[ \t]*([A-Za-z-]+)[ \t]*:[ \t]*(.*?)[ \t]*$")
-_RULES = {"content-usage": "usage", "content-signal": "signal"}
+_OF_INTEREST = frozenset({"*", AGENT, *AGENT_SPELLING})
+_READERS = {"content-usage": preferences, "content-signal": signals}
 
 
 @dataclass(frozen=True)
 class UsageRule:
-    """A `Content-Usage` or `Content-Signal` line of a group: for which paths (`""`: all), and what it says."""
+    """A `Content-Usage` or `Content-Signal` line: for which paths (`""`: all), and what it says."""
 
-    agents: frozenset[str]
     name: str
     path: str
     said: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of the file: its agents, as far as they matter here, and what it says about use."""
+
+    agents: frozenset[str]
+    usage: tuple[UsageRule, ...]
 
 
 @dataclass(frozen=True)
@@ -40,25 +45,33 @@ class RobotsEvidence:
     """A robots.txt that was found, ready to be asked about many URLs.
 
     Attributes:
-        text: The file; what is past `LONGEST_FILE` is not read.
+        text: The file, as `crawlers.manners.robots_file` decodes it.
     """
 
     text: str = field(repr=False)
 
+    @classmethod
+    def read(cls, body: bytes) -> "RobotsEvidence":
+        """A file as it was sent; a page in its place says nothing."""
+        return cls("" if looks_like_html(body) else decoded(body))
+
     @cached_property
     def named_agents(self) -> tuple[str, ...]:
         """The agents of AI that the file names, in the spelling of `store.ai_agents`."""
-        named = {agent for agents, _, _ in self._lines for agent in agents}
+        named = {agent for group in self._groups for agent in group.agents}
         return tuple(sorted(AGENT_SPELLING[agent] for agent in named & AGENT_SPELLING.keys()))
 
     def for_url(self, url: str) -> list[Item]:
         """What the file says of the URL, as evidence."""
-        found = [
-            item("ai-agent-allowed" if self._parsed.can_fetch(url, agent) else "ai-agent-disallowed", agent, WHERE)
-            for agent in self.named_agents
-        ]
+        verdicts: dict[tuple[int, ...], bool] = {}
+        found = []
+        for agent in self.named_agents:
+            groups = self._groups_of[agent]
+            if groups not in verdicts:  # agents in the same groups fare alike
+                verdicts[groups] = bool(self._parsed.can_fetch(url, agent))
+            found.append(item("ai-agent-allowed" if verdicts[groups] else "ai-agent-disallowed", agent, WHERE))
         path = path_of(url)
-        for name, read in (("usage", preferences), ("signal", signals)):
+        for name, read in _READERS.items():
             for rule in self._strongest(name, path):
                 found += read(rule.said, WHERE)
         return found
@@ -71,42 +84,47 @@ class RobotsEvidence:
 
     @cached_property
     def _parsed(self) -> Protego:
-        return Protego.parse(self.text[:LONGEST_FILE])
+        return Protego.parse(only_groups_of(self.text, self.named_agents))
+
+    @cached_property
+    def _groups_of(self) -> dict[str, tuple[int, ...]]:
+        return {
+            agent: tuple(place for place, group in enumerate(self._groups) if agent.lower() in group.agents)
+            for agent in self.named_agents
+        }
 
     @cached_property
     def _usage(self) -> tuple[UsageRule, ...]:
-        rules = [
-            UsageRule(agents, _RULES[key], *_path_and_said(value))
-            for agents, key, value in self._lines
-            if key in _RULES and value
-        ][:MOST_RULES]
-        ours = any(OUR_AGENT in agents for agents, _, _ in self._lines)
-        wanted = OUR_AGENT if ours else "*"
-        return tuple(rule for rule in rules if wanted in rule.agents)
+        ours = any(AGENT in group.agents for group in self._groups)
+        wanted = AGENT if ours else "*"
+        return tuple(rule for group in self._groups if wanted in group.agents for rule in group.usage)[:MOST_RULES]
 
     @cached_property
-    def _lines(self) -> Sequence[tuple[frozenset[str], str, str]]:
-        return tuple(_grouped(self.text[:LONGEST_FILE]))
+    def _groups(self) -> tuple[Group, ...]:
+        return tuple(group for group in _groups(self.text) if group.agents)
 
 
-def _grouped(text: str) -> Iterator[tuple[frozenset[str], str, str]]:
-    """Each line's agents, its key in lower case and its value; a line before any agent has none."""
+def _groups(text: str) -> Iterator[Group]:
     agents: set[str] = set()
-    fresh = False
-    for raw in text.splitlines():
-        found = _LINE.match(raw.split("#", 1)[0])
-        if not found:
+    usage: list[UsageRule] = []
+    naming = False
+    for line in text.splitlines():
+        key, colon, value = line.split("#", 1)[0].partition(":")
+        key, value = key.strip().lower(), value.strip()
+        if not colon or key in ("sitemap", "host"):
             continue
-        key, value = found[1].lower(), found[2]
-        if key in ("user-agent", "useragent"):
-            if not fresh:
-                agents = set()
-            agents.add(value.split("/", 1)[0].strip().lower())
-            fresh = True
-            yield frozenset(agents), "user-agent", value
-        elif key not in ("sitemap", "host"):
-            fresh = False
-            yield frozenset(agents), key, value
+        if key not in ("user-agent", "useragent"):
+            naming = False
+            if key in _READERS and value:
+                usage.append(UsageRule(key, *_path_and_said(value)))
+            continue
+        if not naming:
+            yield Group(frozenset(agents), tuple(usage))
+            agents, usage, naming = set(), [], True
+        name = value.split("/", 1)[0].strip().lower()
+        if name in _OF_INTEREST:
+            agents.add(name)
+    yield Group(frozenset(agents), tuple(usage))
 
 
 def _path_and_said(value: str) -> tuple[str, str]:

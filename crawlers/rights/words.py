@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from typing import TypedDict
 
+from crawlers.manners.robots_file import AGENT
 from store.ai_agents import AGENT_SPELLING
-
-OUR_AGENT = "tilth"
-"""The product token that robots.txt, `X-Robots-Tag` and meta elements may name us by."""
 
 LONGEST_VALUE = 300
 """Characters; a licence or a directive that is longer is cut, so that no page makes its row large."""
@@ -57,7 +55,7 @@ def directive_item(agent: str, directive: str, where: str) -> Item | None:
     name = directive.split(":", 1)[0].strip().lower()
     if name in NEUTRAL_DIRECTIVES or name not in DIRECTIVES:
         return None
-    if agent.lower() in ("robots", "*", "", OUR_AGENT):
+    if agent.lower() in ("robots", "*", "", AGENT):
         if name == "none":
             name = "noindex"
         return item(name.replace("_", "-"), directive, where)

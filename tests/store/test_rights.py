@@ -193,6 +193,11 @@ def test_the_stricter_of_two_pages_holds_in_every_respect(one, other, policy):
     assert set(both.reasons) == set(a.reasons) | set(b.reasons)
 
 
+@given(POLICIES)
+def test_a_policy_comes_back_from_what_it_declares(policy):
+    assert RightsPolicy.from_declared(policy.declared).hash == policy.hash
+
+
 @given(st.lists(PAIRS, max_size=8), POLICIES)
 def test_what_may_be_published_may_be_labelled_and_what_may_be_labelled_fetched(pairs, policy):
     decision = decide(said(*pairs), policy)
