@@ -12,7 +12,9 @@ import sys
 import threading
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,9 +37,10 @@ EXAMPLES = {
 KINDS = {name: tomllib.loads(block)["source"][0]["kind"] for name, block in EXAMPLES.items()}
 PROJECT = '[project]\nname = "kinds"\ncontact = "mailto:us@example.org"\n\n[schema]\nclasses = ["a", "b"]\n\n'
 TOKEN = "s3cret-of-the-forum"
-ARTICLE = """<html><head><title>Article {n}</title></head><body><nav><a href="/">Home</a></nav><main><h1>Article {n}</h1>
-<p>The harbour of town {n} was dug in the year 18{n}0, when the river had become too shallow for the ships of that time.</p>
-<p>For forty years it was the largest on the coast, and its cranes could be seen from the hills beyond the moor.</p>
+ARTICLE = """<html><head><title>Article {n}</title></head><body><nav><a href="/">Home</a></nav><main>
+<h1>Article {n}</h1>
+<p>The harbour of town {n} was dug in the year 18{n}0, when the river had become too shallow for the ships.</p>
+<p>For forty years it was the largest on the coast, and its cranes could be seen from the hills beyond.</p>
 </main></body></html>"""
 
 
@@ -128,35 +131,43 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-@pytest.fixture
-def site() -> Iterator[Server]:
+@contextmanager
+def serving() -> Iterator[Server]:
     with Server() as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield server
         server.shutdown()
 
 
-def project(folder: Path, site: Server | None, *names: str) -> Path:
-    """A project whose file has these examples, with the local site in place of the example's host."""
-    text = "\n".join(EXAMPLES[name] for name in names)
-    if site is not None:
-        text = text.replace("https://forum.example", site.url)
+@pytest.fixture
+def site() -> Iterator[Server]:
+    with serving() as server:
+        yield server
+
+
+def project(folder: Path, tables: str, site: Server | None = None) -> Path:
+    """A project whose file has these tables, with the local site in place of the example's host."""
+    text = tables.replace("https://forum.example", site.url) if site is not None else tables
     assert "://forum.example" not in text
     folder.mkdir(exist_ok=True)
     (folder / "tilth.toml").write_text(PROJECT + text, encoding="utf-8")
     return folder
 
 
-def found(folder: Path) -> list[tuple[str | None, str | None]]:
-    """Key and text of every record, in the order of their texts."""
+def rows(folder: Path, source: str) -> list[dict[str, Any]]:
+    """The records of a source, in the order of their texts."""
     with Store(folder / "tilth.duckdb") as store:
-        rows = records(store).to_pylist()
-    return sorted(((row["natural_key"], row["text"]) for row in rows), key=str)
+        found = [row for row in records(store).to_pylist() if row["source_name"] == source]
+    return sorted(found, key=lambda row: str(row["text"]))
 
 
-def metadata(folder: Path) -> dict[str, dict[str, Any]]:
-    with Store(folder / "tilth.duckdb") as store:
-        return {row["text"] or row["media_path"]: json.loads(row["metadata"]) for row in records(store).to_pylist()}
+def found(folder: Path, source: str) -> list[tuple[str | None, str | None]]:
+    """Key and text of each record of a source."""
+    return [(row["natural_key"], row["text"]) for row in rows(folder, source)]
+
+
+def metadata(folder: Path, source: str, text: str) -> dict[str, Any]:
+    return next(json.loads(row["metadata"]) for row in rows(folder, source) if row["text"] == text)
 
 
 def crawl(folder: Path, *more: str) -> Ran:
@@ -165,7 +176,37 @@ def crawl(folder: Path, *more: str) -> Ran:
     return ran
 
 
+FETCHED = ("forum", "articles", "news", "news-in-full", "posts")
 POSTS = [("0", "post 0"), ("1", "post 1"), ("2", "post 2")]
+
+
+@dataclass(frozen=True)
+class Twice:
+    """A project with all examples that are fetched, which was crawled twice; between, the feed got an entry."""
+
+    folder: Path
+    url: str
+    asked: Counter[str]
+    asked_again: Counter[str]
+    unchanged: Counter[str]
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twice]:
+    """Crawled once for all tests that look at it."""
+    folder = tmp_path_factory.mktemp("fetched")
+    with serving() as site, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("FORUM_TOKEN", TOKEN)
+        project(folder, "\n".join(EXAMPLES[name] for name in FETCHED), site)
+        crawl(folder)
+        first = site.asked.copy()
+        site.asked.clear()
+        kind, body = site.pages["/feed.xml"]
+        entry = b"<item><guid isPermaLink='false'>new</guid><title>new</title><link>{host}/t/9</link></item>"
+        site.pages["/feed.xml"] = (kind, body.replace(b"<item>", entry + b"<item>", 1))
+        site.pages["/t/9"] = (site.pages["/t/1"][0], post(9).encode())
+        crawl(folder)
+        yield Twice(folder, site.url, first, site.asked, site.unchanged)
 
 
 def test_every_kind_has_an_example_that_is_run_here() -> None:
@@ -176,71 +217,41 @@ def test_every_kind_has_an_example_that_is_run_here() -> None:
     assert [name for name in EXAMPLES if f'"{name}"' not in here] == []
 
 
-def test_a_site(tmp_path: Path, site: Server) -> None:
-    folder = project(tmp_path, site, "forum")
-    crawl(folder)
-    assert found(folder) == POSTS
-    assert metadata(folder)["post 1"] == {"author": "member 1"}
+def test_a_site(twice: Twice) -> None:
+    assert found(twice.folder, "forum") == POSTS
+    assert metadata(twice.folder, "forum", "post 1") == {"author": "member 1"}
 
 
-def test_a_sitemap(tmp_path: Path, site: Server) -> None:
-    folder = project(tmp_path, site, "articles")
-    crawl(folder)
-    texts = [text or "" for _, text in found(folder)]
+def test_a_sitemap(twice: Twice) -> None:
+    texts = [text or "" for _, text in found(twice.folder, "articles")]
     assert [text.count("The harbour of town") for text in texts] == [1, 1]
-    assert site.asked.keys() - {"/robots.txt", "/.well-known/tdmrep.json"} == {
-        "/sitemap.xml",
-        "/parts/1.xml.gz",
-        "/articles/1",
-        "/articles/2",
-    }
+    assert [path for path in twice.asked if path.startswith(("/articles/", "/about"))] == ["/articles/2", "/articles/1"]
 
 
-def test_a_feed(tmp_path: Path, site: Server) -> None:
-    folder = project(tmp_path, site, "news")
-    crawl(folder)
-    assert found(folder) == [(f"entry-{n}", f"entry {n}") for n in range(3)]
-    assert not any(path.startswith("/t/") for path in site.asked)
+def test_a_feed(twice: Twice) -> None:
+    assert found(twice.folder, "news") == [*((f"entry-{n}", f"entry {n}") for n in range(3)), ("new", "new")]
 
 
-def test_a_feed_asked_again_brings_what_is_new_alone(tmp_path: Path, site: Server) -> None:
-    folder = project(tmp_path, site, "news")
-    crawl(folder)
-    crawl(folder)
-    assert site.unchanged["/feed.xml"] == 1
-    kind, body = site.pages["/feed.xml"]
-    site.pages["/feed.xml"] = (
-        kind,
-        body.replace(b"<item>", b"<item><guid>/new</guid><title>new</title></item><item>", 1),
-    )
-    assert "1 new records" in crawl(folder).out
-    assert len(found(folder)) == 4
+def test_the_pages_of_a_feed_are_asked_for_once(twice: Twice) -> None:
+    assert [text for _, text in found(twice.folder, "news-in-full")] == ["post 0", "post 1", "post 2", "post 9"]
+    # The site asks for the first three each time, the feed once.
+    assert [twice.asked[f"/t/{n}"] + twice.asked_again[f"/t/{n}"] for n in (0, 1, 2, 9)] == [3, 3, 3, 1]
 
 
-def test_the_pages_of_a_feed(tmp_path: Path, site: Server) -> None:
-    folder = project(tmp_path, site, "news-in-full")
-    crawl(folder)
-    crawl(folder)
-    assert [text for _, text in found(folder)] == ["post 0", "post 1", "post 2"]
-    assert [site.asked[f"/t/{n}"] for n in range(3)] == [1, 1, 1]
+def test_what_has_not_changed_is_not_sent_again(twice: Twice) -> None:
+    assert twice.unchanged["/sitemap.xml"] == twice.unchanged["/api/posts"] == 1
+    assert twice.unchanged["/feed.xml"] == 0
 
 
-def test_an_api(tmp_path: Path, site: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORUM_TOKEN", TOKEN)
-    folder = project(tmp_path, site, "posts")
-    crawl(folder)
-    assert found(folder) == [(str(n), f"post {n}") for n in range(6)]
-    assert metadata(folder)["post 3"] == {"author": "member 3"}
-    with Store(folder / "tilth.duckdb") as store:
-        assert {row["url"] for row in records(store).to_pylist()} == {f"{site.url}/t/{n}" for n in range(6)}
+def test_an_api(twice: Twice) -> None:
+    assert found(twice.folder, "posts") == [(str(n), f"post {n}") for n in range(6)]
+    assert metadata(twice.folder, "posts", "post 3") == {"author": "member 3"}
+    assert {row["url"] for row in rows(twice.folder, "posts")} == {f"{twice.url}/t/{n}" for n in range(6)}
 
 
-def test_a_token_stands_nowhere_in_the_project(tmp_path: Path, site: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORUM_TOKEN", TOKEN)
-    folder = project(tmp_path, site, "posts")
-    crawl(folder)
+def test_a_token_stands_nowhere_in_the_project(twice: Twice) -> None:
     holding = []
-    for path in filter(Path.is_file, folder.rglob("*")):
+    for path in filter(Path.is_file, twice.folder.rglob("*")):
         content = path.read_bytes()
         if path.name.endswith(".gz"):
             content = gzip.decompress(content)
@@ -252,61 +263,56 @@ def test_a_token_does_not_follow_a_redirect_to_another_host(
     tmp_path: Path, site: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORUM_TOKEN", TOKEN)
-    heard: list[str | None] = []
+    here: list[str | None] = []
+    there: list[str | None] = []
+    serve = Handler.do_GET
 
-    class Elsewhere(BaseHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
+    def heard(handler: Handler) -> None:
+        if not handler.path.startswith("/api/"):
+            serve(handler)
             return
+        away = handler.server is not site
+        (there if away else here).append(handler.headers.get("X-Token"))
+        body = b'{"posts": [{"id": 1, "body": "x"}]}' if away else b""
+        handler.send_response(200 if away else 302)
+        handler.send_header("Location", f"{other.url}/api/posts")
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
 
-        def do_GET(self) -> None:
-            heard.append(self.headers.get("X-Token"))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"posts": [{"id": 1, "body": "x"}]}')
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as other:
-        threading.Thread(target=other.serve_forever, daemon=True).start()
-        away = f"http://127.0.0.1:{other.server_address[1]}"
-        folder = project(tmp_path, site, "posts")
-        table = EXAMPLES["posts"].replace("https://forum.example", site.url).replace("Authorization", "X-Token")
-        table = table.replace('item = "posts"', f'item = "posts"\nallow = ["{re.escape(away)}"]'.replace("\\", "\\\\"))
-        (folder / "tilth.toml").write_text(PROJECT + table, encoding="utf-8")
-
-        def redirect(handler: Handler) -> None:
-            handler.send_response(302)
-            handler.send_header("Location", f"{away}/api/posts")
-            handler.send_header("Content-Length", "0")
-            handler.end_headers()
-
-        monkeypatch.setattr(Handler, "do_GET", redirect)
+    with serving() as other:
+        table = EXAMPLES["posts"].replace("Authorization", "X-Token")
+        table = table.replace("[source.fields]", f'hosts = ["{other.url.removeprefix("http://")}"]\n[source.fields]')
+        folder = project(tmp_path, table, site)
+        monkeypatch.setattr(Handler, "do_GET", heard)
         crawl(folder)
-        other.shutdown()
-    assert len(found(folder)) == 1
-    assert heard and set(heard) == {None}
+    assert len(found(folder, "posts")) == 1
+    assert here == [f"Bearer {TOKEN}"]
+    assert there == [None]
 
 
-def test_a_token_that_is_not_there_is_said_before_anything_is_asked(tmp_path: Path, site: Server) -> None:
-    folder = project(tmp_path, site, "posts")
+def test_a_token_that_is_not_there_is_said_before_anything_is_asked(
+    tmp_path: Path, site: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FORUM_TOKEN", raising=False)
+    folder = project(tmp_path, EXAMPLES["posts"], site)
     said = tilth("crawl", project=folder).refused(2)
     assert 'source "posts": header Authorization needs the environment variable FORUM_TOKEN' in said
     assert not site.asked
 
 
-def test_warc_files(tmp_path: Path, site: Server) -> None:
-    first = project(tmp_path / "first", site, "forum")
-    crawl(first)
-    folder = project(tmp_path / "second", None, "old-forum")
+def test_warc_files(tmp_path: Path, twice: Twice) -> None:
+    folder = project(tmp_path, EXAMPLES["old-forum"])
     (folder / "archive").mkdir()
-    for path in (first / "warc").glob("*.warc.gz"):
+    for path in (twice.folder / "warc").rglob("*forum*.warc.gz"):
         (folder / "archive" / path.name).write_bytes(path.read_bytes())
-    site.asked.clear()
     crawl(folder)
-    assert found(folder) == POSTS
-    assert not site.asked
+    assert found(folder, "old-forum") == POSTS
 
 
 def test_files(tmp_path: Path) -> None:
-    folder = project(tmp_path, None, "letters")
+    folder = project(tmp_path, EXAMPLES["letters"])
     for name in ("letters", "scans", "notes/deep"):
         (folder / name).mkdir(parents=True)
     with (folder / "letters" / "may.csv").open("w", newline="") as file:
@@ -315,28 +321,33 @@ def test_files(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(folder / "scans" / "s.png")
     crawl(folder)
     crawl(folder)
-    assert found(folder) == [("1", "one"), ("2", "two"), ("notes/deep/n.txt", "a note"), ("scans/s.png", None)]
-    assert metadata(folder)["two"] == {"topic": "b", "file": "letters/may.csv"}
+    assert found(folder, "letters") == [
+        ("scans/s.png", None),
+        ("notes/deep/n.txt", "a note"),
+        ("1", "one"),
+        ("2", "two"),
+    ]
+    assert metadata(folder, "letters", "two") == {"topic": "b", "file": "letters/may.csv"}
 
 
 def test_sql(tmp_path: Path) -> None:
-    folder = project(tmp_path, None, "tickets")
+    folder = project(tmp_path, EXAMPLES["tickets"])
     with sqlite3.connect(folder / "tickets.db") as db:
         db.execute("CREATE TABLE tickets (number INTEGER, body TEXT, opened TEXT, closed INTEGER)")
-        rows = [(1, "one", "2026-01-01", 1), (2, "two", "2026-01-02", 0), (3, "three", "2026-01-03", 1)]
-        db.executemany("INSERT INTO tickets VALUES (?, ?, ?, ?)", rows)
+        tickets = [(1, "one", "2026-01-01", 1), (2, "two", "2026-01-02", 0), (3, "three", "2026-01-03", 1)]
+        db.executemany("INSERT INTO tickets VALUES (?, ?, ?, ?)", tickets)
     db.close()
     crawl(folder)
     crawl(folder)
-    assert found(folder) == [("1", "one"), ("3", "three")]
-    assert metadata(folder)["three"] == {"opened": "2026-01-03"}
+    assert found(folder, "tickets") == [("1", "one"), ("3", "three")]
+    assert metadata(folder, "tickets", "three") == {"opened": "2026-01-03"}
 
 
 def test_hub(tmp_path: Path) -> None:
-    folder = project(tmp_path / "project", None, "banking")
+    folder = project(tmp_path / "project", EXAMPLES["banking"])
     written = io.BytesIO()
-    rows = [{"question": "Where is my card?", "lang": "en", "label": 1}, {"question": "Wo?", "lang": "de", "label": 2}]
-    pq.write_table(pa.Table.from_pylist(rows), written)
+    asked = [{"question": "Where is my card?", "lang": "en", "label": 1}, {"question": "Wo?", "lang": "de", "label": 2}]
+    pq.write_table(pa.Table.from_pylist(asked), written)
     with Hub(tmp_path / "hub") as hub:
         hub.server.repositories.create("owner/banking")
         hub.push("owner/banking", "data/train-0.parquet", written.getvalue())
@@ -357,51 +368,75 @@ def test_hub(tmp_path: Path) -> None:
         )
         newest = hub.commits("owner/banking")[0]["oid"]
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert found(folder) == [(None, "Where is my card?"), (None, "Wo?")]
+    assert found(folder, "banking") == [(None, "Where is my card?"), (None, "Wo?")]
     facts = {"lang": "de", "dataset": "owner/banking", "revision": newest, "split": "train"}
-    assert metadata(folder)["Wo?"] == facts
+    assert metadata(folder, "banking", "Wo?") == facts
 
 
-@pytest.mark.parametrize(
-    ("name", "path", "body", "said"),
-    [
-        ("news", "/feed.xml", b"<!doctype html><html>", "it is an HTML page, no feed"),
-        ("news", "/feed.xml", b"<!DOCTYPE r [<!ENTITY a 'b'>]><rss version='2.0'/>", "it declares entities"),
-        ("articles", "/sitemap.xml", b"<html>", "it is an HTML page, no sitemap"),
-        ("posts", "/api/posts", b"<html>", "expecting value at line 1, column 1; it looks like HTML"),
-        ("posts", "/api/posts", b"[1, 2]", 'item "posts" finds nothing, not a list'),
-    ],
-)
-def test_what_a_start_is_not_is_said(
-    tmp_path: Path, site: Server, monkeypatch: pytest.MonkeyPatch, name: str, path: str, body: bytes, said: str
-) -> None:
-    monkeypatch.setenv("FORUM_TOKEN", TOKEN)
-    site.pages[path] = (site.pages[path][0], body)
-    folder = project(tmp_path, site, name)
-    refused = tilth("crawl", project=folder)
-    assert refused.code == 2
-    assert f'source "{name}": start URL {site.url}{path}' in refused.err and said in refused.err
-
-
-ENDLESS: dict[str, Callable[[Server], None]] = {
-    "itself": lambda site: site.pages.update(
-        {"/sitemap.xml": ("text/xml", b"<sitemapindex><sitemap><loc>{host}/sitemap.xml</loc></sitemap></sitemapindex>")}
-    ),
-    "ten levels": lambda site: site.pages.update(
-        {
-            f"/{'sitemap' if n == 0 else n}.xml": (
-                "text/xml",
-                b"<sitemapindex><sitemap><loc>{host}/%d.xml</loc></sitemap></sitemapindex>" % (n + 1),
-            )
-            for n in range(10)
-        }
-    ),
+XML, JSON = "application/xml", "application/json"
+WRONG = {
+    "a-page": ("news", "text/html", b"<!doctype html><html>", "it is an HTML page, no feed"),
+    "entities": ("news", XML, b"<!DOCTYPE r [<!ENTITY a 'b'>]><rss version='2.0'/>", "it declares entities"),
+    "no-map": ("articles", "text/html", b"<html>", "it is an HTML page, no sitemap"),
+    "laughs": ("articles", XML, b"<!DOCTYPE r [<!ENTITY a 'b'>]><urlset/>", "it declares entities"),
+    "no-json": ("posts", "text/html", b"<html>", "expecting value at line 1, column 1; it looks like HTML"),
+    "a-list": ("posts", JSON, b"[1, 2]", 'item "posts" finds nothing, not a list'),
 }
+INDEX = "<sitemapindex><sitemap><loc>{{host}}/{}.xml</loc></sitemap></sitemapindex>"
 
 
-@pytest.mark.parametrize(("name", "asked"), [("itself", 1), ("ten levels", 4)])
-def test_a_sitemap_without_end_ends(tmp_path: Path, site: Server, name: str, asked: int) -> None:
-    ENDLESS[name](site)
-    folder = project(tmp_path, site, "articles")
-    tilth("crawl", project=folder)
-    assert sum(count for path, count in site.asked.items() if path.endswith(".xml")) == asked
+@dataclass(frozen=True)
+class Troubled:
+    """What was said and asked when sources are not what they are declared as, or have no end."""
+
+    ran: Ran
+    url: str
+    asked: Counter[str]
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
+    """Crawled once for all tests that look at it."""
+    tables = []
+    with serving() as site, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("FORUM_TOKEN", TOKEN)
+        for name, (example, kind, body, _) in WRONG.items():
+            path = f"/api/{name}" if example == "posts" else f"/{name}"
+            site.pages[path] = (kind, body)
+            tables.append(example_at(example, name, path))
+        site.pages["/itself.xml"] = (XML, INDEX.format("itself").encode())
+        site.pages |= {f"/level{n}.xml": (XML, INDEX.format(f"level{n + 1}").encode()) for n in range(10)}
+        tables += [example_at("articles", "circle", "/itself.xml"), example_at("articles", "deep", "/level0.xml")]
+        endless = [{"id": n, "body": "x"} for n in range(2)]
+        site.pages["/api/round"] = (JSON, json.dumps({"posts": endless, "links": {"next": "/api/round"}}).encode())
+        tables.append(example_at("posts", "round", "/api/round"))
+        folder = project(tmp_path_factory.mktemp("troubled"), "\n".join(tables), site)
+        ran = tilth("crawl", project=folder)
+        yield Troubled(ran, site.url, site.asked)
+
+
+def example_at(example: str, name: str, path: str) -> str:
+    table = EXAMPLES[example].replace(f'name = "{example}"', f'name = "{name}"')
+    return re.sub(r'start = \["https://forum.example[^"]*"\]', f'start = ["https://forum.example{path}"]', table)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_a_start_is_not_is_said(troubled: Troubled, name: str) -> None:
+    assert troubled.ran.code == 2
+    (said,) = (line for line in troubled.ran.err.splitlines() if f'source "{name}"' in line)
+    assert f"start URL {troubled.url}" in said
+    assert WRONG[name][3] in said
+
+
+def test_a_sitemap_that_names_itself_is_asked_once(troubled: Troubled) -> None:
+    assert troubled.asked["/itself.xml"] == 1
+
+
+def test_indexes_in_indexes_are_followed_three_deep(troubled: Troubled) -> None:
+    assert [path for path in sorted(troubled.asked) if path.startswith("/level")] == [
+        f"/level{n}.xml" for n in range(4)
+    ]
+
+
+def test_an_api_whose_next_page_is_itself_is_asked_once(troubled: Troubled) -> None:
+    assert troubled.asked["/api/round"] == 1
