@@ -217,8 +217,9 @@ def _links(source: "FetchedSource", folder: Path, row: Mapping[str, Any]) -> Ite
     with Frontier(folder / "frontier.sqlite") as frontier:
         disallowed = _disallowed(frontier, wanted)
     why = {url: scope.why_not(url) or ("robots.txt disallows it" if url in disallowed else None) for url in wanted}
-    for url in _anchors(page):
-        why.setdefault(url, "follow does not select it" if source.follow else "the source has no follow")
+    for url, nofollow in _anchors(page):
+        unwanted = "follow does not select it" if source.follow else "the source has no follow"
+        why.setdefault(url, 'it is marked rel="nofollow"' if nofollow else unwanted)
     yield from (LinkSeen(url, None) for url, reason in why.items() if reason is None)
     yield from (LinkSeen(url, reason) for url, reason in why.items() if reason is not None)
 
@@ -258,8 +259,8 @@ def _extraction(source: "FetchedSource", page: "FetchedPage") -> "Extraction":
         return reader.submit(source, page).result()
 
 
-def _anchors(page: "FetchedPage") -> Iterator[str]:
-    """Every link that a reader of the page could click."""
+def _anchors(page: "FetchedPage") -> Iterator[tuple[str, bool]]:
+    """Every link that a reader of the page could click, and whether it is marked as one not to follow."""
     from parsel import Selector
 
     from crawlers.extraction.html_text import html_text, why_not_html
@@ -268,13 +269,13 @@ def _anchors(page: "FetchedPage") -> Iterator[str]:
     if why_not_html(page.content_type, page.body):
         return
     text = html_text(page.content_type, page.body)
-    for href in Selector(text=text or "<html></html>", type="html").css("a::attr(href)").getall():
+    for anchor in Selector(text=text or "<html></html>", type="html").css("a[href]"):
         try:
-            url = canonical_url(urljoin(page.final_url, href.strip()))
+            url = canonical_url(urljoin(page.final_url, anchor.attrib["href"].strip()))
         except ValueError:
             continue
         if url is not None and urlsplit(url).hostname:
-            yield url
+            yield url, "nofollow" in anchor.attrib.get("rel", "").lower().split()
 
 
 def _json(kept: str | None) -> dict[str, Any]:
