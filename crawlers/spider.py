@@ -17,6 +17,9 @@ from scrapy.http import Response
 from scrapy.utils.asyncio import create_looping_call
 from twisted.python.failure import Failure
 
+from crawlers.browser.both_ways import better_way
+from crawlers.browser.choice import Choices
+from crawlers.browser.page import browser_meta, session_meta
 from crawlers.crawl_spec import CrawlSpec
 from crawlers.extraction.workers import PageReader
 from crawlers.frontier.file import Frontier
@@ -57,6 +60,7 @@ class CrawlSpider(Spider):
         self.folder = Path(spec.project_folder)
         self.runs = {run.name: run for run in (SourceRun.of(one, frontier) for one in spec.sources)}
         self.reader = PageReader(spec.limits.workers, spec.limits.extract_seconds)
+        self.choices = Choices(frontier)
         self.tally = Tally(spec.run_id)
         self.fatal: Exception | None = None
         self._warcs: dict[str, WarcFile] = {}
@@ -119,11 +123,14 @@ class CrawlSpider(Spider):
             "rights": {},
         }
         headers = {}
-        if run.source.render == "browser" and row["role"] == "page":
-            from crawlers.browser.page import browser_meta
-
+        render = run.source.render if row["role"] == "page" else "http"
+        if render == "auto":
+            render = meta["render"] = self.choices.choose(run.name, row["url"])
+        if render == "browser":
             meta |= browser_meta(run.source)
-        elif known.warc_file is not None and known.gave_records is not None:
+        else:
+            meta |= session_meta(run.source)
+        if render != "browser" and known.warc_file is not None and known.gave_records is not None:
             if known.etag:
                 headers["If-None-Match"] = known.etag
             if known.last_modified:
@@ -244,6 +251,10 @@ class CrawlSpider(Spider):
         elif same_reading and hashlib.sha256(page.body).hexdigest() == known.body_hash:
             return PageEnd(unchanged="body", page=page)
         extraction = await self.reader.read(run.source, page)
+        if request.meta.get("render", "browser") != "browser":
+            page, extraction = await better_way(
+                self.crawler, self.choices, run.source, request, page, extraction, self.reader.read
+            )
         error = extraction.error or request.meta.get("browser_notes", {}).get("waiting")
         if not run.source.extract:
             extraction = dataclasses.replace(extraction, records=(), text_hash=None)
