@@ -118,3 +118,22 @@ def troubled_pages(store: Store) -> pa.Table:
         ORDER BY pages DESC, source_name, kind
         """
     )
+
+
+def latest_answers(store: Store, source_name: str, urls: Sequence[str]) -> pa.Table:
+    """Where the last answer to each of these URLs lies: `url`, `fetched_at`, `warc_file`, `warc_offset`."""
+    wanted = pa.table({"url": pa.array(urls, pa.string())})
+    with store.table("wanted", wanted):
+        return store.read(
+            """
+            SELECT url, max(fetched_at) AS fetched_at, arg_max(warc_file, fetched_at) AS warc_file,
+                   arg_max(warc_offset, fetched_at) AS warc_offset
+            FROM pages
+            JOIN sources USING (source_id)
+            JOIN wanted USING (url)
+            WHERE sources.name = $1 AND warc_file IS NOT NULL
+            GROUP BY url
+            ORDER BY url
+            """,
+            [source_name],
+        )

@@ -1,6 +1,6 @@
 """Bringing records into a project: its sources crawled, files imported."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crawlers.declaration import Declaration
     from crawlers.live import LiveState
     from crawlers.outcome import CrawlResult
+    from crawlers.watch import Look
     from tilth.cli.console import Advance
 
 
@@ -108,11 +109,7 @@ def crawl_sources(
     """
     from crawlers.crawl import crawl
 
-    sources = declared_sources(project)
-    chosen = [source for source in sources if name in (None, source.name)]
-    if name is not None and not chosen:
-        known = ", ".join(source.name for source in sources) or "none"
-        raise SourceUnknown(f'{project.file_path.name}: there is no source "{name}"; declared are: {known}.')
+    chosen = _chosen(project, name)
     with project.open_store() as store:
         result = crawl(
             store,
@@ -123,6 +120,47 @@ def crawl_sources(
             say=say,
             progress=lambda so_far: show(so_far.live),
         )
+    return with_lines(project, result)
+
+
+def watch_feeds(project: Project, name: str | None) -> Iterator["Look"]:
+    """Look at the feed of that name, or at all of them, again and again, and give what each look brought.
+
+    Raises:
+        NothingToWatch: There is no feed, or `name` names a source of another kind.
+        SourceUnknown: No source has that name.
+    """
+    from crawlers.crawl import crawl
+    from crawlers.kinds import feed
+    from crawlers.watch import NothingToWatch, Watch, wanted_wait
+
+    chosen = _chosen(project, name)
+    feeds = [source for source in chosen if isinstance(source, feed.Source)]
+    if name is not None and not feeds:
+        raise NothingToWatch(f'source "{name}" is no feed, and only feeds are watched; run: tilth crawl {name}')
+
+    def look(due: Sequence[feed.Source]) -> "CrawlResult":
+        with project.open_store() as store:
+            return crawl(store, project.folder, due, **crawl_options(project))
+
+    def waits(source: feed.Source) -> float | None:
+        with project.open_store() as store:
+            return wanted_wait(store, project.folder, source)
+
+    yield from Watch(feeds, look, waits).looks()
+
+
+def _chosen(project: Project, name: str | None) -> list["Declaration"]:
+    sources = declared_sources(project)
+    chosen = [source for source in sources if name in (None, source.name)]
+    if name is not None and not chosen:
+        known = ", ".join(source.name for source in sources) or "none"
+        raise SourceUnknown(f'{project.file_path.name}: there is no source "{name}"; declared are: {known}.')
+    return chosen
+
+
+def with_lines(project: Project, result: "CrawlResult") -> Crawled:
+    """A crawl's result whose troubles name the lines of the project file."""
     return Crawled(
         result, [_with_line(project, trouble.source, trouble.field, trouble.message) for trouble in result.troubles]
     )

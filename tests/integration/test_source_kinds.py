@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -241,6 +242,29 @@ def test_the_pages_of_a_feed_are_asked_for_once(twice: Twice) -> None:
 def test_what_has_not_changed_is_not_sent_again(twice: Twice) -> None:
     assert twice.unchanged["/sitemap.xml"] == twice.unchanged["/api/posts"] == 1
     assert twice.unchanged["/feed.xml"] == 0
+
+
+def test_a_watched_feed_is_brought_in_at_once_and_left_by_an_interrupt(tmp_path: Path, site: Server) -> None:
+    folder = project(tmp_path, EXAMPLES["news"], site)
+    watching = [sys.executable, "-m", "tilth", "--project", str(folder), "crawl", "news", "--watch"]
+    with subprocess.Popen(watching, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout is not None
+        try:
+            first = watch.stdout.readline()
+            watch.send_signal(signal.SIGINT)
+            rest, complaints = watch.communicate(timeout=60)
+        finally:
+            watch.kill()
+    assert first.strip() == "news: 3 new records; the next look is in 30 min."
+    assert rest.strip() == "No longer watching; what was found is in the store."
+    assert (watch.returncode, complaints) == (0, "")
+    assert len(found(folder, "news")) == 3
+
+
+def test_only_feeds_are_watched(tmp_path: Path, site: Server) -> None:
+    folder = project(tmp_path, EXAMPLES["forum"], site)
+    assert 'source "forum" is no feed' in tilth("crawl", "forum", "--watch", project=folder).refused(2)
+    assert "There is no feed to watch" in tilth("crawl", "--watch", project=folder).refused(2)
 
 
 def test_an_api(twice: Twice) -> None:

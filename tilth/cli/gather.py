@@ -13,6 +13,7 @@ def crawl(
     context: typer.Context,
     source: Annotated[str | None, typer.Argument(help="The source's name; all of them without it.")] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget what was fetched, and begin anew.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and bring in the new entries of feeds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_lines: Annotated[
         bool, typer.Option("--json-lines", help="Print a line of JSON each second, and the result as the last.")
@@ -22,6 +23,9 @@ def crawl(
     from tilth.cli.live_view import live_view
     from tilth.gathering import crawl_sources
 
+    if watch:
+        _watch(context, source, restart=restart, as_lines=as_lines or as_json)
+        return
     silent = as_json or as_lines
     with live_view(as_lines=as_lines, quiet=as_json) as show:
         result = crawl_sources(context.obj, source, show, (lambda _: None) if silent else say, restart=restart)
@@ -36,6 +40,34 @@ def crawl(
             warn(line)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
+
+
+def _watch(context: typer.Context, source: str | None, *, restart: bool, as_lines: bool) -> None:
+    from store.errors import RequestError
+    from tilth.gathering import watch_feeds, with_lines
+
+    if restart:
+        raise RequestError("--watch goes on where it was; run tilth crawl --restart once before it.")
+    try:
+        for look in watch_feeds(context.obj, source):
+            found = with_lines(context.obj, look.result) if look.result is not None else None
+            told = found.as_dict() if found is not None else {"broke_off": look.broke_off}
+            if as_lines:
+                line = {"feeds": look.names, "next_look_in_seconds": round(look.wait), **told}
+                print(json.dumps(line, ensure_ascii=False), flush=True)
+                continue
+            new = found.result.records_new if found is not None else 0
+            say(f"{', '.join(look.names)}: {new} new records; the next look is in {_in_words(look.wait)}.")
+            for trouble in found.troubles if found is not None else [str(look.broke_off)]:
+                warn(trouble)
+    except KeyboardInterrupt:  # the way to end it
+        if not as_lines:
+            say("No longer watching; what was found is in the store.")
+
+
+def _in_words(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
 
 
 def import_(
