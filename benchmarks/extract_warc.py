@@ -1,7 +1,7 @@
 """Main text out of a WARC file, by two reading processes against one.
 
 The file holds articles that are made up here: 300 to 1,500 words among menus, asides, comments, scripts and JSON-LD.
-One and two processes, all started before, read it in turn, part by part, so that a slow moment of the machine meets both.
+One and two processes, all started before, read it in turn, part by part: a slow moment of the machine meets both.
 """
 
 import json

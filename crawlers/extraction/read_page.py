@@ -46,7 +46,7 @@ def read_html(source: PageRecords, page: HtmlPage) -> Extraction:
         found.images.extend(content_images(page, fetched.images))
     return Extraction(
         records=tuple(found.records),
-        links=tuple({(link.role, link.url): link for link in reversed([*links, *found.images])}.values())[::-1],
+        links=_each_once([*links, *found.images]),
         items=found.items,
         empty=found.empty,
         unmatched=dict(found.unmatched),
@@ -60,6 +60,13 @@ def text_hash(records: Iterable[FoundRecord]) -> str | None:
     """SHA-256 of what records say, under which key, in their order; None without any."""
     said = [[record.natural_key, record.text, record.media_path] for record in records]
     return hashlib.sha256(json.dumps(said, ensure_ascii=True).encode()).hexdigest() if said else None
+
+
+def _each_once(links: list[Link]) -> tuple[Link, ...]:
+    first: dict[tuple[str, str], Link] = {}
+    for link in links:
+        first.setdefault((link.role, link.url), link)
+    return tuple(first.values())
 
 
 @dataclass

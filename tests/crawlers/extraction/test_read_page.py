@@ -3,6 +3,7 @@
 import html
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,3 +123,57 @@ def test_what_is_no_html_is_told_apart() -> None:
 def test_a_page_that_nests_deeper_than_python_does_is_read() -> None:
     deep = "<article data-post=1><p class=body>" + "<b>" * 1500 + "deep" + "</b>" * 1500
     assert extract(site(), URL, deep.encode()).records[0].text == "deep"
+
+
+def test_a_page_with_few_words_gives_those_of_its_main_part() -> None:
+    found = extract(read_source({"name": "x", "start": [URL]}), URL, b"<nav>Menu</nav><main><p>Closed.</p></main>")
+    assert [record.text for record in found.records] == ["Closed."]
+
+
+def test_metadata_of_a_page_has_its_language_and_its_canonical_address_which_is_not_its_key() -> None:
+    head = "<title>T</title><link rel=canonical href='/one'><meta name=description content='About it'>"
+    page = f"<html lang=de-AT><head>{head}</head><body><main><p>Ein kurzer Text.</p></main></body></html>"
+    (record,) = extract(read_source({"name": "x", "start": [URL]}), URL, page.encode()).records
+    assert record.natural_key == URL
+    assert record.metadata["canonical"] == "http://a.example/one"
+    assert record.metadata["language"] == "de-AT"
+    assert record.metadata["description"] == "About it"
+
+
+def test_a_change_of_the_furniture_is_no_change_of_the_text_and_a_change_of_a_text_is() -> None:
+    first = extract(site(), URL, ("<nav>a</nav>" + article("1", "same")).encode()).text_hash
+    again = extract(site(), URL, ("<nav>b</nav><i>7</i>" + article("1", "same", more="<u>x</u>")).encode()).text_hash
+    assert first is not None and first == again
+    assert extract(site(), URL, article("1", "other").encode()).text_hash != first
+    assert extract(site(), URL, article("2", "same").encode()).text_hash != first
+    assert extract(site(), URL, b"<p>no item").text_hash is None
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "why"),
+    [
+        ("text/plain", b"words", "it is text/plain"),
+        ("application/json", b"{}", "it is application/json"),
+        ("application/pdf", b"%PDF-1.7", "it is application/pdf"),
+        ("text/html", b"", "its body is empty"),
+        ("text/html", b"\x00\x01\x02", "it holds binary data"),
+    ],
+)
+def test_what_is_no_page_is_an_error(content_type: str, body: bytes, why: str) -> None:
+    assert str(extract(site(), URL, body, content_type).error).startswith(f"not-html: {why}")
+
+
+def test_without_extract_links_are_followed_and_nothing_is_a_record() -> None:
+    found = extract(site(follow="a", extract=False), URL, (article("1", "x") + "<a href=/2>2</a>").encode())
+    assert (len(found.records), len(found.links), found.error) == (0, 1, None)
+
+
+def test_links_can_be_named_by_xpath() -> None:
+    page = b"<a href=/1>one</a><a href=/2>next page</a>"
+    found = extract(site(follow="xpath://a[contains(., 'next')]"), URL, page)
+    assert [link.url for link in found.links] == ["http://a.example/2"]
+
+
+def test_what_the_markup_says_about_its_use_is_kept() -> None:
+    assert extract(site(), URL, b"<meta name=robots content=noai><p>x").rights
+    assert extract(site(), URL, b"<p>x").rights == {}

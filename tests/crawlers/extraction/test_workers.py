@@ -38,13 +38,17 @@ def readers_of(pid: int) -> list[psutil.Process]:
     return [process for process in below if process.ppid() != pid]
 
 
-def killed_when_busy(pid: int) -> None:
-    deadline = time.monotonic() + 20
+def at_work(pid: int, readers: int) -> list[psutil.Process]:
+    """The reading processes below one, when there are so many and each has begun with its page."""
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        for process in readers_of(pid):
-            if process.cpu_percent(0.05) > 50:
-                process.kill()
-                return
+        found = readers_of(pid)
+        before = [process.cpu_times().user for process in found]
+        time.sleep(0.3)
+        if len(found) == readers and all(
+            process.cpu_times().user - user > 0.01 for process, user in zip(found, before, strict=True)
+        ):
+            return found
     raise AssertionError("no reader was ever at work")
 
 
@@ -70,11 +74,16 @@ def test_a_page_that_takes_too_long_is_given_up_and_the_pages_beside_it_are_read
     assert [other.result().error for other in others] == [None] * 20
 
 
-def test_a_reader_that_is_killed_costs_the_page_it_was_at_and_is_replaced(reader: PageReader) -> None:
-    slow = reader.submit(SOURCE, answer(SLOW))
-    killed_when_busy(os.getpid())
-    assert slow.result().error == "extract: the reader died of this page"
-    assert [reader.submit(SOURCE, answer(PLAIN)).result().error for _ in range(4)] == [None] * 4
+def test_a_reader_that_is_killed_costs_the_page_it_was_at_and_is_replaced() -> None:
+    others = {process.pid for process in readers_of(os.getpid())}
+    with PageReader(1, 60) as alone:
+        assert alone.submit(SOURCE, answer(PLAIN)).result().error is None
+        slow = alone.submit(SOURCE, answer(SLOW))
+        (its_own,) = [process for process in readers_of(os.getpid()) if process.pid not in others]
+        time.sleep(0.2)
+        its_own.kill()
+        assert slow.result().error == "extract: the reader died of this page"
+        assert alone.submit(SOURCE, answer(PLAIN)).result().error is None
 
 
 def test_a_reader_that_is_killed_while_it_waits_costs_nothing(reader: PageReader) -> None:
@@ -120,14 +129,13 @@ def test_closing_does_not_wait_for_a_slow_page() -> None:
 ORPHANS = """
 import sys, time
 from crawlers.extraction.workers import PageReader
-from tests.crawlers.extraction.test_workers import SLOW, SOURCE, answer, readers_of
+from tests.crawlers.extraction.test_workers import SLOW, SOURCE, answer, at_work
 if __name__ == "__main__":
     import json, os
-    reader = PageReader(2, 30)
+    reader = PageReader(2, 60)
     for _ in range(3):
         reader.submit(SOURCE, answer(SLOW))
-    while len(readers_of(os.getpid())) < 2 or not all(p.cpu_percent(0.05) > 20 for p in readers_of(os.getpid())):
-        time.sleep(0.05)
+    at_work(os.getpid(), 2)
     import psutil
     print(json.dumps([p.pid for p in psutil.Process().children(recursive=True)]), flush=True)
     time.sleep(60)
@@ -142,7 +150,7 @@ def test_no_reader_outlives_a_crawl_that_is_killed(tmp_path: Path) -> None:
         assert crawl.stdout is not None
         pids = json.loads(crawl.stdout.readline())
         crawl.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while any(map(_lives, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert len(pids) >= 3
