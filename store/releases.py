@@ -5,6 +5,7 @@ at its target, not repeated.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -66,6 +67,32 @@ def confirm(store: Store, what: Publication, revision: str | None = None) -> Non
             """,
             row,
         )
+        db.execute(
+            """
+            INSERT OR IGNORE INTO released_records
+            SELECT DISTINCT record_id, content_hash, $3
+            FROM built_records
+            WHERE snapshot_id = $1 AND content_hash = $2
+            """,
+            [what.snapshot_id, what.content_hash, utc_now()],
+        )
+
+
+def keep_built(store: Store, snapshot_id: str, content_hash: str, record_ids: Sequence[str]) -> None:
+    """Write down which records a release holds that was built, so that `confirm` knows what became public."""
+    with (
+        store.transaction() as db,
+        store.table("built_now", pa.table({"record_id": pa.array(record_ids, pa.string())})),
+    ):
+        db.execute("DELETE FROM built_records WHERE snapshot_id = $1", [snapshot_id])
+        db.execute("INSERT INTO built_records SELECT $1, $2, record_id FROM built_now", [snapshot_id, content_hash])
+
+
+def ever_released(store: Store, record_ids: Sequence[str]) -> int:
+    """How many of these records were in a release that was published."""
+    with store.table("asked_about", pa.table({"record_id": pa.array(record_ids, pa.string())})):
+        found = store.read("SELECT count(*) AS n FROM released_records SEMI JOIN asked_about USING (record_id)")
+    return int(found["n"][0].as_py())
 
 
 def releases(store: Store) -> pa.Table:

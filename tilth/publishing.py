@@ -9,6 +9,7 @@ from tilth.project import Project
 
 if TYPE_CHECKING:
     from store.database import Store
+    from store.release.build import Release
     from store.release.facts import Agreement, ModelFacts, ReleaseFacts
     from store.snapshots import Snapshot
 
@@ -51,7 +52,11 @@ def publish_project(project: Project, *, to: Path | None, hub: str | None, say: 
         facts = release_facts(project, store, snapshot)
         facts.require_licence()
         release = build_release(
-            store, snapshot.snapshot_id, project.folder / "releases" / snapshot.snapshot_id[:16], facts
+            store,
+            snapshot.snapshot_id,
+            project.folder / "releases" / snapshot.snapshot_id[:16],
+            facts,
+            policy=project.file.rights.policy,
         )
         say(
             f"Release of snapshot {snapshot.snapshot_id[:16]}: "
@@ -60,6 +65,8 @@ def publish_project(project: Project, *, to: Path | None, hub: str | None, say: 
         )
         if release.set_aside:
             say(f"{release.set_aside} records are left out: a near-equal one is in a split that measures.")
+        for line in rights_lines(release):
+            say(line)
         if to is not None:
             done = publish_to_folder(store, release, to)
         else:
@@ -69,6 +76,17 @@ def publish_project(project: Project, *, to: Path | None, hub: str | None, say: 
         yield f"Published: {done.url}" + (f" at revision {done.revision}" if done.revision else "")
     else:
         yield f"Nothing changed: the same release is already at {done.url}"
+
+
+def rights_lines(release: "Release") -> Iterator[str]:
+    """How many records were held back because of rights, and why."""
+    from store.rights import SAID_IN_WORDS
+
+    if release.held_back:
+        why = "; ".join(f"{SAID_IN_WORDS[kind]}: {records}" for kind, records in release.because.items())
+        yield f"{release.held_back} records are held back for what their pages say ({why})."
+    if release.withdrawn:
+        yield f"{release.withdrawn} of them were in an earlier release; this one no longer holds them."
 
 
 def release_facts(project: Project, store: "Store", snapshot: "Snapshot") -> "ReleaseFacts":

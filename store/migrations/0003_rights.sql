@@ -14,3 +14,15 @@ CREATE TABLE page_decisions (
     permission VARCHAR,                 -- the stated permission that lifts what the page says
     decided_at TIMESTAMPTZ NOT NULL
 );
+
+CREATE TABLE built_records (
+    snapshot_id VARCHAR NOT NULL,
+    content_hash VARCHAR NOT NULL,      -- of the release that was last built of the snapshot
+    record_id VARCHAR NOT NULL
+);
+
+CREATE TABLE released_records (
+    record_id VARCHAR PRIMARY KEY,      -- was in a release that was published; what the owner may have to answer for
+    content_hash VARCHAR NOT NULL,      -- of the first such release
+    released_at TIMESTAMPTZ NOT NULL
+);

@@ -18,13 +18,17 @@ import pyarrow.parquet as pq
 
 from store.database import Store
 from store.errors import TilthError
-from store.release.card import card
+from store.release.card import CardRights, card
 from store.release.facts import ReleaseFacts, file_hash
 from store.release.placing import FolderOccupied, beside, clear_about_writing, put_in_place, settle
 from store.release.rows import ReleaseRows, release_rows
+from store.release.transform import Transform
+from store.releases import ever_released, keep_built
+from store.rights import RightsPolicy
 from store.snapshots import Snapshot, snapshot
 
 MANIFEST = "tilth.json"
+EVIDENCE_FILE = "evidence.parquet"
 FORMAT = 1
 SHARD_BYTES = 500_000_000
 ROW_GROUP = 10_000
@@ -44,6 +48,10 @@ class Release:
         splits: Records by split.
         set_aside: Labelled records left out because their group lies in a split that measures.
         without_text: Labelled records left out because they have no text.
+        held_back: Labelled records left out because their pages forbid to publish them.
+        because: How many of these for each kind of evidence (`store.rights.SIGNALS`).
+        withdrawn: How many of these were in an earlier release that was published.
+        transformed_away: Labelled records that the transform left out.
     """
 
     folder: Path
@@ -55,6 +63,10 @@ class Release:
     splits: Mapping[str, int]
     set_aside: int
     without_text: int
+    held_back: int
+    because: Mapping[str, int]
+    withdrawn: int
+    transformed_away: int
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -63,11 +75,20 @@ class Release:
 
 
 def build_release(
-    store: Store, snapshot_id: str, folder: Path, facts: ReleaseFacts, *, shard_bytes: int = SHARD_BYTES
+    store: Store,
+    snapshot_id: str,
+    folder: Path,
+    facts: ReleaseFacts,
+    *,
+    policy: RightsPolicy | None = None,
+    transform: Transform | None = None,
+    shard_bytes: int = SHARD_BYTES,
 ) -> Release:
     """Write the release of a snapshot into `folder`, replacing what an earlier build left there.
 
     Args:
+        policy: What the evidence of the records' pages forbids; None: what `RightsPolicy()` says.
+        transform: What is done to the rows before they are written.
         shard_bytes: A split becomes as many Parquet files as keep each under this many bytes of Arrow memory.
 
     Raises:
@@ -78,14 +99,19 @@ def build_release(
     """
     facts.require_licence()
     taken = snapshot(store, snapshot_id)
-    rows = release_rows(store, snapshot_id, facts.schema)
+    policy = policy or RightsPolicy()
+    rows = release_rows(store, snapshot_id, facts.schema, policy, transform)
+    withdrawn = ever_released(store, rows.held_back)
     folder = folder.expanduser().absolute()
     with clear_about_writing(folder):
         settle(folder)
         check_ours(folder)
-        _write(beside(folder), facts, taken, rows, shard_bytes)
+        rights = _rights(policy, rows, withdrawn)
+        _write(beside(folder), facts, taken, rows, rights, transform, shard_bytes)
         put_in_place(beside(folder), folder)
-    return read_release(folder)
+    release = read_release(folder)
+    keep_built(store, snapshot_id, release.content_hash, rows.record_ids)
+    return release
 
 
 def check_ours(folder: Path) -> None:
@@ -119,6 +145,10 @@ def read_release(folder: Path) -> Release:
         splits=told["splits"],
         set_aside=told["set_aside"],
         without_text=told["without_text"],
+        held_back=told.get("rights", {}).get("held_back", 0),
+        because=told.get("rights", {}).get("because", {}),
+        withdrawn=told.get("rights", {}).get("withdrawn", 0),
+        transformed_away=(told.get("transform") or {}).get("left_out", 0),
     )
 
 
@@ -130,18 +160,41 @@ def verify(release: Release) -> None:
             raise NotARelease(f"{path} is not what {MANIFEST} says of it; build the release again.")
 
 
-def _write(folder: Path, facts: ReleaseFacts, taken: Snapshot, rows: ReleaseRows, shard_bytes: int) -> None:
+def _rights(policy: RightsPolicy, rows: ReleaseRows, withdrawn: int) -> dict[str, Any]:
+    return {
+        "policy_hash": policy.hash,
+        "policy": json.loads(policy.declared),
+        "held_back": len(rows.held_back),
+        "because": dict(rows.because),
+        "withdrawn": withdrawn,
+        "permitted": dict(rows.permitted),
+        "evidence": EVIDENCE_FILE,
+    }
+
+
+def _write(
+    folder: Path,
+    facts: ReleaseFacts,
+    taken: Snapshot,
+    rows: ReleaseRows,
+    rights: dict[str, Any],
+    transform: Transform | None,
+    shard_bytes: int,
+) -> None:
     data = folder / "data"
     data.mkdir(parents=True)
     for split, part in rows.splits.items():
         _write_split(data, split, part, shard_bytes)
     written = sorted(data.iterdir())
     size = sum(path.stat().st_size for path in written)
+    evidence = folder / EVIDENCE_FILE
+    pq.write_table(rows.evidence, evidence, compression="zstd", version="2.6", row_group_size=ROW_GROUP)
     readme = folder / "README.md"
-    readme.write_text(card(facts, taken, rows, size), encoding="utf-8", newline="\n")
+    about = CardRights(rights["held_back"], rights["because"], rights["withdrawn"], rights["permitted"], transform)
+    readme.write_text(card(facts, taken, rows, size, about), encoding="utf-8", newline="\n")
     files = {
         path.relative_to(folder).as_posix(): {"sha256": file_hash(path), "bytes": path.stat().st_size}
-        for path in [readme, *written]
+        for path in [readme, evidence, *written]
     }
     told: dict[str, Any] = {
         "format": FORMAT,
@@ -156,6 +209,10 @@ def _write(folder: Path, facts: ReleaseFacts, taken: Snapshot, rows: ReleaseRows
         "splits": {split: part.num_rows for split, part in rows.splits.items()},
         "set_aside": rows.set_aside,
         "without_text": rows.without_text,
+        "rights": rights,
+        "transform": {"name": transform.name, "version": transform.version, "left_out": rows.transformed_away}
+        if transform is not None
+        else None,
         "files": files,
     }
     told["content_hash"] = _content_hash(told)

@@ -6,6 +6,7 @@ The same release gives the same bytes: nothing here asks for the present time.
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
@@ -18,6 +19,8 @@ from store.label_schema import kind_module
 from store.release.facts import Measured, ReleaseFacts, SourceFacts
 from store.release.licences import licence_fields
 from store.release.rows import COLUMNS, ReleaseRows, release_features
+from store.release.transform import Transform
+from store.rights import SAID_IN_WORDS
 from store.snapshots import Snapshot
 
 SIZES = (
@@ -31,13 +34,24 @@ SIZES = (
 )
 
 
-def card(facts: ReleaseFacts, snapshot: Snapshot, rows: ReleaseRows, file_bytes: int) -> str:
+@dataclass(frozen=True)
+class CardRights:
+    """What the card says of rights; see `store.release.build.Release`."""
+
+    held_back: int
+    because: Mapping[str, int]
+    withdrawn: int
+    permitted: Mapping[str, int]
+    transform: Transform | None
+
+
+def card(facts: ReleaseFacts, snapshot: Snapshot, rows: ReleaseRows, file_bytes: int, rights: CardRights) -> str:
     """The whole of README.md: front matter and text.
 
     Args:
-        file_bytes: The size of the Parquet files together.
+        file_bytes: The size of the Parquet files of the data together.
     """
-    return f"---\n{_front_matter(facts, rows, file_bytes)}\n---\n\n{_text(facts, snapshot, rows)}"
+    return f"---\n{_front_matter(facts, rows, file_bytes)}\n---\n\n{_text(facts, snapshot, rows, rights)}"
 
 
 def _front_matter(facts: ReleaseFacts, rows: ReleaseRows, file_bytes: int) -> str:
@@ -95,7 +109,7 @@ def _task_ids(facts: ReleaseFacts, features: Mapping[str, Any]) -> list[str]:
     return ["multi-class-classification"] if facts.schema.kind == "text-classification" and one_class else []
 
 
-def _text(facts: ReleaseFacts, snapshot: Snapshot, rows: ReleaseRows) -> str:
+def _text(facts: ReleaseFacts, snapshot: Snapshot, rows: ReleaseRows, rights: CardRights) -> str:
     everything = pa.concat_tables(rows.splits.values())
     template = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     template.filters.update(cell=_cell, quoted=_quoted, interval=_interval, period=_period, day=_day)
@@ -107,6 +121,9 @@ def _text(facts: ReleaseFacts, snapshot: Snapshot, rows: ReleaseRows) -> str:
         counts={split: part.num_rows for split, part in rows.splits.items()},
         about_splits=_about_splits(rows),
         set_aside=rows.set_aside,
+        rights=rights,
+        because={SAID_IN_WORDS[kind]: records for kind, records in rights.because.items()},
+        transformed_away=rows.transformed_away,
         crawled=any(source.pages for source in facts.sources),
         methods=dict(sorted(Counter(everything["method"].to_pylist()).items())),
         answers=pc.sum(everything["annotations"]).as_py(),

@@ -5,7 +5,7 @@ The holdout is released as `test`: records that were drawn at random, labelled b
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,10 @@ import pyarrow.compute as pc
 from store.database import Store
 from store.errors import RequestError
 from store.label_schema import LabelSchema, kind_module
+from store.page_decisions import record_decisions, refresh_rights
+from store.release.evidence import evidence_of
+from store.release.transform import Transform
+from store.rights import SIGNALS, Decision, RightsPolicy
 from store.sightings import first_pages
 from store.snapshots import rebuild
 
@@ -60,12 +64,24 @@ class ReleaseRows:
         class_counts: Rows by released split and class.
         set_aside: Rows left out because their group lies in a later split too.
         without_text: Rows left out because the record has no text.
+        held_back: The records left out because the policy forbids to publish them.
+        because: How many of them for each kind of evidence; one may count for several.
+        permitted: How many rows are there by each stated permission.
+        transformed_away: Rows that the transform left out.
+        record_ids: The records that are in it, by the store's ids, whatever a transform made of them.
+        evidence: See `store.release.evidence`.
     """
 
     splits: Mapping[str, pa.Table]
     class_counts: Mapping[str, Mapping[str, int]]
     set_aside: int
     without_text: int
+    held_back: tuple[str, ...]
+    because: Mapping[str, int]
+    permitted: Mapping[str, int]
+    transformed_away: int
+    record_ids: tuple[str, ...]
+    evidence: pa.Table
 
 
 def release_features(schema: LabelSchema) -> "Features":
@@ -79,7 +95,13 @@ def release_features(schema: LabelSchema) -> "Features":
     return Features._from_yaml_list(spec)
 
 
-def release_rows(store: Store, snapshot_id: str, schema: LabelSchema) -> ReleaseRows:
+def release_rows(
+    store: Store,
+    snapshot_id: str,
+    schema: LabelSchema,
+    policy: RightsPolicy,
+    transform: Transform | None = None,
+) -> ReleaseRows:
     """The rows of a snapshot that can be released, with their provenance, by split.
 
     Raises:
@@ -89,21 +111,65 @@ def release_rows(store: Store, snapshot_id: str, schema: LabelSchema) -> Release
     """
     found = _with_provenance(store, rebuild(store, snapshot_id))
     has_text = pc.fill_null(pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(found["text"])), 0), False)
-    rows = found.filter(has_text)
+    texts = found.filter(has_text)
+    refresh_rights(store, policy)
+    decisions = record_decisions(store, texts["record_id"].to_pylist())
+    may_go = [_may_go(decisions.get(one)) for one in texts["record_id"].to_pylist()]
+    rows = texts.filter(pa.array(may_go, pa.bool_()))
     released, kept = _whole_groups(rows["project_split"].to_pylist(), rows["group_id"].to_pylist())
-    place = pa.array([split if stays else None for split, stays in zip(released, kept, strict=True)], pa.string())
-    if place.null_count == len(place):
-        raise NothingToRelease(
-            f"No labelled record of snapshot {snapshot_id[:12]} has a text; there is nothing to release."
-        )
-    table = _labelled(rows, schema)
+    told = _labelled(rows, schema)
+    # A transform may change ids and leave rows out: what tells which row is which travels with it.
+    for name, values in (("_record", rows["record_id"]), ("_value", rows["value"]), ("_split", pa.array(released))):
+        told = told.append_column(name, values)
+    whole = told.filter(pa.array(kept, pa.bool_()))
+    table = transform(whole) if transform is not None else whole
+    held_back = tuple(one for one, decision in decisions.items() if not decision.publish)
+    if not table.num_rows:
+        raise NothingToRelease(_why_nothing(snapshot_id, texts.num_rows, len(held_back)))
     splits, counts = {}, {}
     for split in PRECEDENCE:
-        here = pc.fill_null(pc.equal(place, split), False)
-        if pc.any(here).as_py():
-            splits[split] = table.filter(here).combine_chunks()
-            counts[split] = _class_counts(rows["value"].filter(here).to_pylist(), schema)
-    return ReleaseRows(splits, counts, kept.count(False), found.num_rows - rows.num_rows)
+        part = table.filter(pc.equal(table["_split"], split))
+        if part.num_rows:
+            splits[split] = part.drop_columns(["_record", "_value", "_split"]).combine_chunks()
+            counts[split] = _class_counts(part["_value"].to_pylist(), schema)
+    return ReleaseRows(
+        splits,
+        counts,
+        set_aside=kept.count(False),
+        without_text=found.num_rows - texts.num_rows,
+        held_back=tuple(sorted(held_back)),
+        because=_because(decisions[one] for one in held_back),
+        permitted=_permitted(decisions.get(one) for one in table["_record"].to_pylist()),
+        transformed_away=whole.num_rows - table.num_rows,
+        record_ids=tuple(sorted(table["_record"].to_pylist())),
+        evidence=evidence_of(store, table.select(["_record", "record_id", "url"]), decisions, policy),
+    )
+
+
+def _may_go(decision: Decision | None) -> bool:
+    return decision is None or decision.publish
+
+
+def _because(decisions: Iterable[Decision]) -> dict[str, int]:
+    counts = Counter(reason for decision in decisions for reason in decision.reasons)
+    return {reason: counts[reason] for reason in SIGNALS if counts[reason]}
+
+
+def _permitted(decisions: Iterable[Decision | None]) -> dict[str, int]:
+    counts = Counter(one.permission for one in decisions if one is not None and one.permission)
+    return dict(sorted(counts.items()))
+
+
+def _why_nothing(snapshot_id: str, with_text: int, held_back: int) -> str:
+    if held_back:
+        return (
+            f"Of the {with_text} labelled records of snapshot {snapshot_id[:12]} that have a text, {held_back} may not "
+            "be published because of what their pages say, and none is left. tilth status says what they say; [rights] "
+            "in tilth.toml says what that forbids, and takes permissions."
+        )
+    if with_text:
+        return f"No labelled record of snapshot {snapshot_id[:12]} is left to release after personal data was dropped."
+    return f"No labelled record of snapshot {snapshot_id[:12]} has a text; there is nothing to release."
 
 
 def _class_counts(values: list[str], schema: LabelSchema) -> dict[str, int]:

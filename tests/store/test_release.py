@@ -47,7 +47,7 @@ def rows_of(release: Release) -> list[dict]:
     """All rows, with the split that each stands in."""
     found = []
     for name in release.files:
-        if name.endswith(".parquet"):
+        if name.startswith("data/"):
             split = Path(name).name.split("-")[0]
             found += [row | {"split": split} for row in pq.read_table(release.folder / name).to_pylist()]
     return found
@@ -176,7 +176,7 @@ def test_the_card_has_every_field_that_the_hub_reads(store, tmp_path):
     assert [feature["name"] for feature in info["features"]] == ["record_id", "text", "label", *list(COLUMNS)[2:]]
     assert info["features"][2]["dtype"]["class_label"]["names"] == dict(zip("012", SCHEMA.classes, strict=True))
     assert {split["name"]: split["num_examples"] for split in info["splits"]} == release.splits
-    sizes = sum((release.folder / name).stat().st_size for name in release.files if name.endswith(".parquet"))
+    sizes = sum((release.folder / name).stat().st_size for name in release.files if name.startswith("data/"))
     assert info["download_size"] == sizes
     assert info["dataset_size"] == sum(split["num_bytes"] for split in info["splits"])
 
