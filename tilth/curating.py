@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 from tilth.project import Project
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
     from store.curation.curate import Curated
     from tilth.cli.console import Advance
 
@@ -28,6 +32,18 @@ def curate_project(project: Project, advance: "Advance", *, dry_run: bool) -> "C
     with project.open_store() as store:
         # One bar for all steps: each has as many records at most as the next.
         return curate(store, settings, progress=lambda _, done, total: advance(done, total), dry_run=dry_run)
+
+
+def release_transform(project: Project) -> "Callable[[pa.Table], pa.Table]":
+    """What the project file says is done with personal data in the rows of a release, before they are written."""
+    from store.curation import pseudonyms
+    from store.curation.pii.find import finder
+
+    policy = project.file.curation.pii_in_releases
+    if policy == "keep":
+        return lambda table: table
+    looking = finder(project.file.curation.settings(project.file.project.language))
+    return pseudonyms.release_transform(policy, looking.find, project.folder)
 
 
 def rows(found: "Curated") -> list[list[Any]]:

@@ -147,6 +147,8 @@ class CurationSection(_Section):
     max_boilerplate: Share = 0.8
     notices: bool = True
     phone_regions: list[str] | None = None
+    pii: Literal["patterns", "presidio"] = "patterns"
+    presidio_model: str = "en_core_web_lg"
     pii_in_releases: Literal["pseudonymise", "drop", "keep"] = "pseudonymise"
 
     def settings(self, language: str) -> CurationSettings:
@@ -161,6 +163,8 @@ class CurationSection(_Section):
             max_boilerplate=self.max_boilerplate,
             notices=self.notices,
             phone_regions=tuple(regions),
+            presidio_model=self.presidio_model if self.pii == "presidio" else None,
+            presidio_language=language,
         )
 
 

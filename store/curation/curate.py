@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from store.curation import language, personal, quality
 from store.curation.duplicates import Duplicates, find_duplicates
-from store.curation.pii import phones
-from store.curation.pii.find import VERSION
+from store.curation.pii.find import Finder, finder
 from store.curation.setting_aside import set_aside_by_traits, set_aside_counts
 from store.curation.settings import CurationSettings
 from store.curation.straddling import end_issues, set_straddling_aside
@@ -59,28 +58,31 @@ def curate(
 
     Raises:
         LanguageUnknown, RegionUnknown: The settings name one that there is not.
+        PresidioMissing: They ask for Presidio, which is not there.
     """
     language.require_known(settings.languages)
-    phones.require_known(settings.phone_regions)
+    looking = finder(settings)
     if not dry_run:
-        return _curate(store, settings, progress)
+        return _curate(store, settings, looking, progress)
     found: Curated | None = None
     try:
         with store.transaction():
-            found = _curate(store, settings, progress)
+            found = _curate(store, settings, looking, progress)
             raise _ChangeNothing
     except _ChangeNothing:
         assert found is not None
         return found
 
 
-def _curate(store: Store, settings: CurationSettings, progress: Progress | None) -> Curated:
+def _curate(store: Store, settings: CurationSettings, looking: Finder, progress: Progress | None) -> Curated:
     def telling(step: str) -> Callable[[int, int | None], None]:
         return partial(progress or _nobody, step)
 
     find_missing(store, language.NAME, language.VERSION, language.languages, telling("languages"))
     find_missing(store, quality.NAME, quality.VERSION, quality.quality, telling("quality"))
-    find_personal(store, settings, telling("personal data"))
+    find_missing(
+        store, personal.NAME, looking.version, partial(personal.personal, find=looking.find), telling("personal data")
+    )
     set_aside_by_traits(store, settings)
     found = find_duplicates(store, telling("near-equal records"))
     set_straddling_aside(store)
@@ -97,14 +99,6 @@ def _curate(store: Store, settings: CurationSettings, progress: Progress | None)
 def _nobody(step: str, done: int, total: int | None) -> None:
     """Tell nobody."""
     del step, done, total
-
-
-def find_personal(
-    store: Store, settings: CurationSettings, progress: Callable[[int, int | None], None] | None = None
-) -> None:
-    """Find personal data in the records where it was not looked for in this way before."""
-    version = "-".join((VERSION, *settings.phone_regions))
-    find_missing(store, personal.NAME, version, partial(personal.personal, regions=settings.phone_regions), progress)
 
 
 def raise_personal(store: Store) -> dict[str, int]:

@@ -2,11 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
-from store.curation.pii.find import find_pii
 from store.curation.pii.spans import Span
 
 NAME = "pii"
@@ -23,9 +22,9 @@ SPANS = pa.list_(
 )
 
 
-def personal(batch: pa.Table, regions: Sequence[str]) -> pa.Table:
+def personal(batch: pa.Table, find: Callable[[str], list[Span]]) -> pa.Table:
     """From `record_id` and `text` to `record_id` and `spans` (a list, empty where there are none)."""
-    found = [[vars(span) for span in find_pii(text, regions)] for text in batch["text"].to_pylist()]
+    found = [[vars(span) for span in find(text)] for text in batch["text"].to_pylist()]
     return pa.table({"record_id": batch["record_id"], "spans": pa.array(found, SPANS)})
 
 

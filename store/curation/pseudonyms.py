@@ -28,6 +28,7 @@ ID_DIGITS = 32
 ID_COLUMNS = ("record_id", "group_id")
 
 
+Find = Callable[[str], list[Span]]
 Policy = Literal["pseudonymise", "drop", "keep"]
 
 
@@ -92,9 +93,9 @@ def replaced(text: str, spans: Sequence[Span], key: bytes) -> str:
     return "".join([*parts, text[last:]])
 
 
-def find_in_rows(table: pa.Table, regions: Sequence[str]) -> list[list[Span]]:
+def find_in_rows(table: pa.Table, find: Find) -> list[list[Span]]:
     """The personal data of each row's `text`, found now: what a trait says may be missing or old."""
-    return [find_pii(text or "", regions) for text in table["text"].to_pylist()]
+    return [find(text or "") for text in table["text"].to_pylist()]
 
 
 def pseudonymise(table: pa.Table, spans: Sequence[Sequence[Span]], key: bytes) -> pa.Table:
@@ -133,19 +134,19 @@ def without_personal_data(table: pa.Table, spans: Sequence[Sequence[Span]]) -> p
     return table.filter(pa.array([not found for found in spans], pa.bool_()))
 
 
-def release_transform(policy: Policy, regions: Sequence[str], folder: Path) -> Callable[[pa.Table], pa.Table]:
+def release_transform(policy: Policy, find: Find, folder: Path) -> Callable[[pa.Table], pa.Table]:
     """What is done to the rows of a release before they are written: a function from rows to rows.
 
     Args:
         policy: `pseudonymise` replaces personal data, `drop` leaves out the rows that hold any, `keep` changes nothing.
-        regions: See `find_pii`.
+        find: From a text to where personal data stands in it; see `store.curation.pii.find.finder`.
         folder: The project's, for its key, which is made when the first row needs it.
     """
 
     def transform(table: pa.Table) -> pa.Table:
         if policy == "keep":
             return table
-        spans = find_in_rows(table, regions)
+        spans = find_in_rows(table, find)
         if not any(spans):
             return table
         if policy == "drop":

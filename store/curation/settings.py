@@ -16,6 +16,8 @@ class CurationSettings:
         max_boilerplate: The largest share of a text in lines that many records of its source have.
         notices: Whether "page not found", cookie banners and the like are set aside.
         phone_regions: Countries (ISO 3166) whose national phone numbers are looked for.
+        presidio_model: The spaCy model with which Presidio looks for names; None: nobody does.
+        presidio_language: That model's language.
     """
 
     languages: tuple[str, ...] = ()
@@ -26,6 +28,8 @@ class CurationSettings:
     max_boilerplate: float = 0.8
     notices: bool = True
     phone_regions: tuple[str, ...] = ()
+    presidio_model: str | None = None
+    presidio_language: str = "en"
 
 
 REGIONS = {
