@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from store.database import Store
     from store.release.build import Release
     from store.release.facts import Agreement, ModelFacts, ReleaseFacts
+    from store.release.transform import Transform
     from store.snapshots import Snapshot
 
 Say = Callable[[str], None]
@@ -57,6 +58,7 @@ def publish_project(project: Project, *, to: Path | None, hub: str | None, say: 
             project.folder / "releases" / snapshot.snapshot_id[:16],
             facts,
             policy=project.file.rights.policy,
+            transform=personal_data_transform(project),
         )
         say(
             f"Release of snapshot {snapshot.snapshot_id[:16]}: "
@@ -78,8 +80,22 @@ def publish_project(project: Project, *, to: Path | None, hub: str | None, say: 
         yield f"Nothing changed: the same release is already at {done.url}"
 
 
+def personal_data_transform(project: Project) -> "Transform | None":
+    """What is done with personal data in the rows of a release, as the release names it; None where it is kept."""
+    from store.curation.pii.find import finder
+    from store.release.transform import Transform
+    from tilth.curating import release_transform
+
+    curation = project.file.curation
+    if curation.pii_in_releases == "keep":
+        return None
+    named = {"pseudonymise": "personal data replaced by pseudonyms", "drop": "records with personal data left out"}
+    version = finder(curation.settings(project.file.project.language)).version
+    return Transform(named[curation.pii_in_releases], version, release_transform(project))
+
+
 def rights_lines(release: "Release") -> Iterator[str]:
-    """How many records were held back because of rights, and why."""
+    """How many records are not in a release because of rights or of personal data, and why."""
     from store.rights import SAID_IN_WORDS
 
     if release.held_back:
@@ -87,6 +103,8 @@ def rights_lines(release: "Release") -> Iterator[str]:
         yield f"{release.held_back} records are held back for what their pages say ({why})."
     if release.withdrawn:
         yield f"{release.withdrawn} of them were in an earlier release; this one no longer holds them."
+    if release.transformed_away:
+        yield f"{release.transformed_away} records are left out for the personal data in them."
 
 
 def release_facts(project: Project, store: "Store", snapshot: "Snapshot") -> "ReleaseFacts":

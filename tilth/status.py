@@ -33,6 +33,7 @@ def project_status(project: Project) -> Status:
     """Read where the project stands from its store."""
     from store import issues, labels, models, pages, pool, records, rounds, splits
     from store.assignments import assignments, state_counts
+    from store.page_decisions import rights_counts
 
     with project.open_store() as store:
         asked = assignments(store)
@@ -50,6 +51,7 @@ def project_status(project: Project) -> Status:
             "labels under suspicion": issues.open_issues(store, "label-error").num_rows,
             "models": len(models.models(store)),
         }
+        counts |= {f"records {name}": held for name, held in rights_counts(store).items() if held}
         all_rounds = rounds.rounds(store)
         return Status(
             name=project.file.project.name,
