@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING, Any
 from tilth.project import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pyarrow as pa
-
     from store.curation.curate import Curated
+    from store.release.transform import Transform
     from tilth.cli.console import Advance
 
 STEPS = {
@@ -34,16 +31,16 @@ def curate_project(project: Project, advance: "Advance", *, dry_run: bool) -> "C
         return curate(store, settings, progress=lambda _, done, total: advance(done, total), dry_run=dry_run)
 
 
-def release_transform(project: Project) -> "Callable[[pa.Table], pa.Table]":
+def release_transform(project: Project) -> "Transform | None":
     """What the project file says is done with personal data in the rows of a release, before they are written."""
     from store.curation import pseudonyms
     from store.curation.pii.find import finder
 
-    policy = project.file.curation.pii_in_releases
-    if policy == "keep":
-        return lambda table: table
-    looking = finder(project.file.curation.settings(project.file.project.language))
-    return pseudonyms.release_transform(policy, looking.find, project.folder)
+    declared = project.file.curation
+    if declared.pii_in_releases == "keep":
+        return None
+    looking = finder(declared.settings(project.file.project.language))
+    return pseudonyms.release_transform(declared.pii_in_releases, looking, project.folder)
 
 
 def rows(found: "Curated") -> list[list[Any]]:

@@ -10,16 +10,17 @@ import hmac
 import itertools
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 
-from store.curation.pii.find import find_pii
+from store.curation.pii.find import Finder, find_pii
 from store.curation.pii.spans import Span, settled
 from store.errors import TilthError
 from store.records import content_hash
+from store.release.transform import Transform
 
 KEY_FILE = "pii.key"
 KEY_BYTES = 32
@@ -28,7 +29,6 @@ ID_DIGITS = 32
 ID_COLUMNS = ("record_id", "group_id")
 
 
-Find = Callable[[str], list[Span]]
 Policy = Literal["pseudonymise", "drop", "keep"]
 
 
@@ -93,11 +93,6 @@ def replaced(text: str, spans: Sequence[Span], key: bytes) -> str:
     return "".join([*parts, text[last:]])
 
 
-def find_in_rows(table: pa.Table, find: Find) -> list[list[Span]]:
-    """The personal data of each row's `text`, found now: what a trait says may be missing or old."""
-    return [find(text or "") for text in table["text"].to_pylist()]
-
-
 def pseudonymise(table: pa.Table, spans: Sequence[Sequence[Span]], key: bytes) -> pa.Table:
     """Rows with the spans of their `text` replaced.
 
@@ -105,7 +100,7 @@ def pseudonymise(table: pa.Table, spans: Sequence[Sequence[Span]], key: bytes) -
     every mention of it in `group_id` the old id under the key, and a `url` that holds an e-mail address null.
 
     Args:
-        spans: For each row, where in its text; see `find_in_rows`.
+        spans: For each row, where in its text.
     """
     texts = table["text"].to_pylist()
     new = [replaced(text, found, key) if found else text for text, found in zip(texts, spans, strict=True)]
@@ -129,31 +124,30 @@ def pseudonymise(table: pa.Table, spans: Sequence[Sequence[Span]], key: bytes) -
     return table
 
 
-def without_personal_data(table: pa.Table, spans: Sequence[Sequence[Span]]) -> pa.Table:
-    """The rows whose text holds none."""
-    return table.filter(pa.array([not found for found in spans], pa.bool_()))
-
-
-def release_transform(policy: Policy, find: Find, folder: Path) -> Callable[[pa.Table], pa.Table]:
-    """What is done to the rows of a release before they are written: a function from rows to rows.
+def release_transform(policy: Policy, looking: Finder, folder: Path) -> Transform | None:
+    """What is done with personal data in the rows of a release before they are written; None: nothing.
 
     Args:
         policy: `pseudonymise` replaces personal data, `drop` leaves out the rows that hold any, `keep` changes nothing.
-        find: From a text to where personal data stands in it; see `store.curation.pii.find.finder`.
+        looking: How personal data is found, now: what a trait says may be missing or old.
         folder: The project's, for its key, which is made when the first row needs it.
     """
 
-    def transform(table: pa.Table) -> pa.Table:
-        if policy == "keep":
-            return table
-        spans = find_in_rows(table, find)
-        if not any(spans):
-            return table
-        if policy == "drop":
-            return without_personal_data(table, spans)
-        return pseudonymise(table, spans, project_key(folder))
+    def spans_of(table: pa.Table) -> list[list[Span]]:
+        return [looking.find(text or "") for text in table["text"].to_pylist()]
 
-    return transform
+    def drop(table: pa.Table) -> pa.Table:
+        return table.filter(pa.array([not found for found in spans_of(table)], pa.bool_()))
+
+    def pseudonymise_rows(table: pa.Table) -> pa.Table:
+        spans = spans_of(table)
+        return pseudonymise(table, spans, project_key(folder)) if any(spans) else table
+
+    if policy == "keep":
+        return None
+    if policy == "drop":
+        return Transform("rows with personal data were left out", looking.version, drop)
+    return Transform("personal data was replaced by pseudonyms", looking.version, pseudonymise_rows)
 
 
 def _tells_an_address(url: str | None) -> bool:
