@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -136,29 +137,46 @@ def sites(*names: str) -> Iterator[dict[str, Site]]:
 class Crawled:
     """What came of a crawl."""
 
-    outcomes: dict[str, dict[str, Any]]
+    outcomes: dict[str, Any]
     closed: dict[str, str]
     open_turns: int
     said: str
     seconds: float
 
 
-def crawl(
-    *urls: str, frontier: Path | None = None, cancelled: Sequence[str] = (), timeout: float = 60, **settings: Any
-) -> Crawled:
-    """Crawl the URLs in a process of their own."""
-    place = str(frontier) if frontier else None
-    asked = {"urls": urls, "settings": settings, "frontier": place, "cancelled": list(cancelled)}
+def crawl(*urls: str, timeout: float = 60, **asked: Any) -> Crawled:
+    """Crawl the URLs in a process of their own; `asked` as `crawling` has it."""
     began = time.monotonic()
-    ended = subprocess.run(
-        [sys.executable, str(Path(__file__).parent / "small_crawl.py")],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    said = json.loads(ended.stdout)
-    return Crawled(**said, said=ended.stderr, seconds=time.monotonic() - began)
+    with crawling(*urls, **asked) as process:
+        out, said = process.communicate(timeout=timeout)
+    assert process.returncode == 0, said
+    return Crawled(**json.loads(out), said=said, seconds=time.monotonic() - began)
+
+
+@contextmanager
+def crawling(
+    *urls: str,
+    frontier: Path | None = None,
+    cancelled: Sequence[str] = (),
+    files: Sequence[str] = (),
+    **settings: Any,
+) -> Iterator[subprocess.Popen[str]]:
+    """A crawl in a process of its own, under way; see `small_crawl`. At the end it is killed."""
+    place = str(frontier) if frontier else None
+    asked = {"urls": urls, "settings": settings, "frontier": place, "cancelled": list(cancelled), "files": list(files)}
+    with tempfile.TemporaryFile("w+") as told:
+        json.dump(asked, told)
+        told.seek(0)
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).parent / "small_crawl.py")],
+            stdin=told,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,8 +1,9 @@
 """A crawl by Scrapy alone with the manners under test, in a process of its own: the reactor runs once in a process.
 
 `python small_crawl.py` reads JSON from standard input: `urls`, `settings`, `frontier` (a path, or null for Scrapy's own
-scheduler) and `cancelled` (URLs that are asked for first, all at once, and given up after 0.2 s). It writes JSON: for
-each URL its status or its error, and what its meta said.
+scheduler), `cancelled` (URLs that are asked for first, all at once, and given up after 0.2 s) and `files` (URLs that
+five ask `HostFiles` for at once, before all others). It writes JSON: for each URL its status or its error, and what its
+meta said.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawlers.frontier.file import Frontier
+from crawlers.manners.host_files import host_files_of
 from crawlers.manners.hosts import Hosts
 
 MIDDLEWARES = {
@@ -55,9 +57,9 @@ SETTINGS: dict[str, Any] = {
 class Asking(Spider):
     name = "asking"
 
-    def __init__(self, urls: list[str], cancelled: list[str], outcomes: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, asked: dict[str, Any], outcomes: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.urls, self.cancelled, self.outcomes = urls, cancelled, outcomes
+        self.asked, self.outcomes = asked, outcomes
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> "Asking":
@@ -67,9 +69,18 @@ class Asking(Spider):
         return super().from_crawler(crawler, *args, **kwargs)
 
     async def start(self) -> AsyncIterator[Request]:
-        await asyncio.gather(*map(self.give_up_on, self.cancelled))
-        for url in self.urls:
+        for url in self.asked["files"]:
+            await self.five_ask_for(url)
+        await asyncio.gather(*map(self.give_up_on, self.asked["cancelled"]))
+        for url in self.asked["urls"]:
             yield Request(url, callback=self.came, errback=self.failed, meta={"asked": url}, dont_filter=True)
+
+    async def five_ask_for(self, url: str) -> None:
+        path = "/" + url.split("/", 3)[3]
+        files = await asyncio.gather(*(host_files_of(self.crawler).get(url, path) for _ in range(5)))
+        said = [[file.status, file.body.decode(), file.error] for file in files]
+        assert said == [said[0]] * 5
+        self.outcomes.setdefault(url, []).append(said[0])
 
     async def give_up_on(self, url: str) -> None:
         assert self.crawler.engine is not None
@@ -104,7 +115,7 @@ def main() -> None:
     outcomes: dict[str, Any] = {}
     process = AsyncCrawlerProcess(settings)
     crawler = process.create_crawler(Asking)
-    process.crawl(crawler, urls=asked["urls"], cancelled=asked["cancelled"], outcomes=outcomes)
+    process.crawl(crawler, asked=asked, outcomes=outcomes)
     process.start()
     logging.shutdown()
     json.dump(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crawlers.frontier.file import Frontier
-from tests.crawlers.manners.made_site import Answer, Crawled, Site, crawl, in_turn, say, sites
+from tests.crawlers.manners.made_site import Answer, Crawled, Site, crawl, crawling, in_turn, say, sites
 
 OBEY = {"crawlers.manners.robots.RobotsAndDelay": 100}
 ALL_BUT_PRIVATE = "User-agent: *\nDisallow: /private\n"
@@ -161,11 +161,16 @@ def test_the_server_sees_no_gap_under_the_delay(site: Site, frontier: Path, rule
     assert site.most_at_once == 1 and site.smallest_gap() >= 0.3 * 0.95
 
 
-def test_a_restart_does_not_hurry_the_host(site: Site, frontier: Path) -> None:
+def test_a_restart_at_once_after_a_kill_does_not_hurry_the_host(site: Site, frontier: Path) -> None:
     site.robots("User-agent: *\nCrawl-delay: 2\n")
-    obey(site.url("/1"), frontier=frontier)
-    obey(site.url("/2"), frontier=frontier)
+    with crawling(*(site.url(f"/{n}") for n in range(3)), frontier=frontier, MIDDLEWARES=OBEY) as process:
+        while len(site.asks) < 2:
+            time.sleep(0.005)
+        process.kill()
+    done = obey(frontier=frontier)
     assert site.smallest_gap() >= 2 * 0.95
+    assert site.count()["/robots.txt"] == 1 and {"/0", "/1", "/2"} <= set(site.count())
+    assert {said["status"] for said in done.outcomes.values()} == {200}
 
 
 def test_the_user_agent_names_us_to_robots_too(site: Site, frontier: Path) -> None:
