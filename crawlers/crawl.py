@@ -34,6 +34,7 @@ from crawlers.frontier.queue import Queue
 from crawlers.kinds import request_headers
 from crawlers.live import LiveState, read_live
 from crawlers.outcome import CrawlResult, Outcome
+from crawlers.proxies.declaration import NO_PROXIES, ProxiesSection
 from crawlers.read_in import is_read, read_in
 from crawlers.run import GRACE_SECONDS
 from crawlers.scope import host_of
@@ -91,6 +92,7 @@ def crawl(
     progress: Callable[[Progress], None] = _unheard,
     limits: Limits = DEFAULT_LIMITS,
     rights: RightsSpec = DEFAULT_RIGHTS,
+    proxies: ProxiesSection = NO_PROXIES,
     restart: bool = False,
 ) -> CrawlResult:
     """Run sources, all at once, and bring what they give into the store.
@@ -107,6 +109,7 @@ def crawl(
         progress: Called some times a second.
         limits: What it may take.
         rights: What is asked about rights, and what they forbid to fetch.
+        proxies: What pages are fetched through.
         restart: Forget what the sources know, and begin as if it were the first time; the store keeps what it has.
 
     Returns:
@@ -117,6 +120,7 @@ def crawl(
         CrawlFailed: The process that fetches died, or could not go on. What was fetched before is in the store.
         CrawlRunning: Another crawl of this project is under way.
         NoSpace, DiskFull: There was no room to keep a page, or to bring one into the store.
+        ProxyError: A variable with the credentials of a proxy is not set.
         NotInEnvironment: A variable that a source's headers name is not set.
         NoContact: `contact` is empty, and a source is not on this machine or its network.
         NoSources: `sources` is empty.
@@ -128,6 +132,7 @@ def crawl(
     _refuse_without_contact(fetched, contact)
     for source in fetched:
         request_headers(source)  # what is missing for them is missing before anything is asked
+    proxies.proxies(os.environ)
     if any(source.render != "http" for source in fetched):
         from crawlers.browser.executable import find_browser
 
@@ -149,6 +154,7 @@ def crawl(
             contact=contact,
             limits=limits,
             rights=rights,
+            proxies=proxies.declared(),
         )
         try:
             for source in read:

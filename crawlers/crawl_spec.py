@@ -1,7 +1,7 @@
 """What the process that fetches is told: which sources, where things lie, and how it may behave."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ class CrawlSpec:
         contact: How the people of a site can reach the user; empty: not said.
         limits: What it may take.
         rights: What is asked about rights.
+        proxies: `[proxies]` as declared, without credentials; empty: there are none.
     """
 
     run_id: str
@@ -74,6 +75,7 @@ class CrawlSpec:
     contact: str
     limits: Limits = DEFAULT_LIMITS
     rights: RightsSpec = DEFAULT_RIGHTS
+    proxies: dict[str, Any] = field(default_factory=dict)
 
     @property
     def timeout(self) -> float:

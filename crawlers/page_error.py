@@ -45,6 +45,10 @@ class ProxyTrouble(DownloadFailedError):
         self.proxy = proxy
 
 
+class NoProxyLeft(IgnoreRequest):
+    """No proxy can be used for the request, now or later."""
+
+
 class LoginFailed(Exception):
     """A source's login did not work; its pages are not fetched without it."""
 
@@ -70,7 +74,7 @@ def describe(error: BaseException, *, url: str, timeout: float, max_bytes: int) 
         return f"unsafe: {said}"
     if isinstance(error, UntrustedServer):
         return f"tls: {said}"
-    if isinstance(error, ProxyTrouble):
+    if isinstance(error, ProxyTrouble | NoProxyLeft):
         return f"proxy: {said}"
     if isinstance(error, DownloadTimeoutError):
         return f"timeout: no whole answer within {timeout:g} s"

@@ -16,6 +16,7 @@ MIDDLEWARES: dict[str, int | None] = {
     "crawlers.manners.retry.TryAgain": 550,
     "crawlers.archive.Archive": 860,
     "crawlers.source_headers.SourceHeaders": 870,
+    "crawlers.proxies.assign.AssignProxy": 880,
     "crawlers.manners.turns.Turns": 890,
 }
 
@@ -28,6 +29,7 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
         "ROBOTSTXT_USER_AGENT": "tilth",
         "RIGHTS_TDMREP": spec.rights.tdmrep,
         "RIGHTS_POLICY": spec.rights.policy,
+        "PROXIES": spec.proxies,
         "DOWNLOADER_MIDDLEWARES": MIDDLEWARES,
         # A port that anybody on the machine may talk to is nothing that a crawl needs.
         "TELNETCONSOLE_ENABLED": False,
@@ -55,6 +57,7 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
             "crawlers.page_error.SessionOver",
         ],
         "HTTPERROR_ALLOW_ALL": True,  # a page that is an error is a page
+        "CONCURRENT_ITEMS": 1,  # Scrapy starts so many tasks for each page; our pages yield nothing
         "LOG_LEVEL": "WARNING",
         "LOG_VERSIONS": [],
         "STATS_DUMP": False,

@@ -94,7 +94,8 @@ def crawl_options(project: Project) -> dict[str, Any]:
         workers=settings.workers,
     )
     rights = RightsSpec(project.file.rights.tdmrep, project.file.rights.policy.declared)
-    return {"contact": project.file.project.contact, "limits": limits, "rights": rights}
+    contact, proxies = project.file.project.contact, project.file.proxies
+    return {"contact": contact, "limits": limits, "rights": rights, "proxies": proxies}
 
 
 def crawl_sources(

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from crawlers.proxies.declaration import ProxiesSection
 from store.curation.settings import CurationSettings, regions_of
 from store.errors import RequestError, SchemaError
 from store.label_schema import LabelSchema
@@ -179,6 +180,7 @@ class ProjectFile(_Section):
     source: list[dict[str, Any]] = []
     studio: StudioSection | None = None
     crawl: CrawlSection = CrawlSection()
+    proxies: ProxiesSection = ProxiesSection()
     labeling: LabelingSection = LabelingSection()
     rounds: RoundsSection = RoundsSection()
     training: TrainingSection = TrainingSection()

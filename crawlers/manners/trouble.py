@@ -10,6 +10,8 @@ from scrapy.exceptions import (
     ResponseDataLossError,
 )
 
+from crawlers.page_error import ProxyTrouble
+
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that may be others a little later."""
 TRANSPORT = (
@@ -23,8 +25,8 @@ OF_ANOTHER_TRY = ("download_slot", "download_latency", "answer", "warc", "fetche
 
 
 def is_transport_trouble(error: BaseException) -> bool:
-    """Whether the host could not be reached or broke off, which says nothing about the page."""
-    return isinstance(error, TRANSPORT)
+    """Whether the host could not be reached or broke off, which says nothing about the page; a proxy is no host."""
+    return isinstance(error, TRANSPORT) and not isinstance(error, ProxyTrouble)
 
 
 def put_back(request: Request, not_before: float, *, tries: int | None = None) -> Request:

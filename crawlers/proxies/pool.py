@@ -1,0 +1,174 @@
+"""Which proxy a request leaves through: the healthy ones take turns, or keep to their hosts, and failing ones rest.
+
+A host keeps its proxy by rendezvous hashing (Thaler and Ravishankar, 1998): each proxy has a rank for each host, so
+nothing has to be remembered, a later crawl chooses the same, and only the hosts of a proxy that rests move.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from crawlers.proxies.proxy import Proxy
+
+FAILURES_IN_A_ROW = 3
+LONGEST_REST = 600.0
+MOST_RESTS = 5
+"""A proxy that needs a further rest without one answer between them does not work."""
+
+
+class Rows(Protocol):
+    """The open frontier, as far as it is needed here."""
+
+    def read(self, sql: str, args: Sequence[Any] = ()) -> Sequence[Any]:
+        """Rows whose columns can be had by name."""
+
+    def write(self, sql: str, args: Sequence[Any] = ()) -> Any:
+        """Change one row, durably."""
+
+
+@dataclass
+class Health:
+    """What is known of a proxy.
+
+    Attributes:
+        failures: In a row.
+        rests: In a row.
+        rests_until: Epoch seconds; it is asked nothing before.
+        answers, troubles: How many, in all.
+        trouble: The last one.
+    """
+
+    failures: int = 0
+    rests: int = 0
+    rests_until: float = 0.0
+    answers: int = 0
+    troubles: int = 0
+    trouble: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Whether another try is worth it."""
+        return self.rests <= MOST_RESTS
+
+
+class NoProxy(Exception):
+    """No proxy can be used now.
+
+    Attributes:
+        ready_at: When one can, in epoch seconds; None when none ever will.
+    """
+
+    def __init__(self, said: str, ready_at: float | None) -> None:
+        super().__init__(said)
+        self.ready_at = ready_at
+
+
+class ProxyPool(Mapping[str, Proxy]):
+    """The proxies of a project by name, with their health, which is kept in the frontier."""
+
+    def __init__(
+        self,
+        proxies: Iterable[Proxy],
+        rows: Rows | None = None,
+        *,
+        sticky: bool = True,
+        cool_down: float = 30.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._proxies = {proxy.name: proxy for proxy in proxies}
+        self._rows, self._sticky, self._cool_down, self._clock = rows, sticky, cool_down, clock
+        self._health = {name: Health() for name in self._proxies}
+        self._turn = 0
+        if rows is not None:
+            self._remember(rows)
+
+    def __getitem__(self, name: str) -> Proxy:
+        return self._proxies[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._proxies)
+
+    def __len__(self) -> int:
+        return len(self._proxies)
+
+    @property
+    def health(self) -> Mapping[str, Health]:
+        """By name."""
+        return self._health
+
+    def choose(self, host: str, *, country: str | None = None, tries: int = 0) -> Proxy:
+        """The proxy for a request to the host; a further try gets another one, where there is one.
+
+        Raises:
+            NoProxy: None that fits is well.
+        """
+        fitting = [proxy for proxy in self._proxies.values() if country in (None, proxy.country)]
+        if not fitting:
+            raise NoProxy(f"the project has no proxy in {country}", None)
+        working = [proxy for proxy in fitting if self._health[proxy.name].works]
+        if not working:
+            last = max(fitting, key=lambda proxy: self._health[proxy.name].rests_until)
+            raise NoProxy(
+                f"no proxy works; of {last.name} the last trouble was: {self._health[last.name].trouble}", None
+            )
+        now = self._clock()
+        well = [proxy for proxy in working if self._health[proxy.name].rests_until <= now]
+        if not well:
+            ready_at = min(self._health[proxy.name].rests_until for proxy in working)
+            raise NoProxy("all proxies that fit rest after failures", ready_at)
+        if self._sticky:
+            ranked = sorted(well, key=lambda proxy: _rank(host, proxy.name))
+            return ranked[tries % len(ranked)]
+        self._turn += 1
+        return well[self._turn % len(well)]
+
+    def answered(self, name: str) -> None:
+        """A request through the proxy was answered."""
+        health = self._health[name]
+        ailed = health.failures or health.rests
+        health.failures = health.rests = 0
+        health.answers += 1
+        if ailed:
+            self._keep(name)
+
+    def failed(self, name: str, trouble: str) -> None:
+        """A request through the proxy failed; it may have been the host's fault, so one failure means little."""
+        health = self._health[name]
+        health.failures += 1
+        health.troubles += 1
+        health.trouble = trouble
+        if health.failures >= FAILURES_IN_A_ROW:
+            health.rests_until = self._clock() + min(self._cool_down * 2.0**health.rests, LONGEST_REST)
+            health.rests += 1
+            health.failures = FAILURES_IN_A_ROW - 1  # after its rest, one failure is enough
+        self._keep(name)
+
+    def _remember(self, rows: Rows) -> None:
+        now = self._clock()
+        for row in rows.read("SELECT proxy, state FROM proxies"):
+            if row["proxy"] not in self._health:
+                continue
+            try:
+                kept = Health(**json.loads(row["state"]))
+            except (TypeError, ValueError):
+                continue
+            # A rest that ends later than any can was written before the clock was set back.
+            if kept.rests_until - now > LONGEST_REST:
+                kept.rests_until = now
+            if not kept.works:  # a new crawl tries it once more
+                kept.rests = MOST_RESTS
+            self._health[row["proxy"]] = kept
+
+    def _keep(self, name: str) -> None:
+        if self._rows is not None:
+            state = json.dumps(asdict(self._health[name]))
+            self._rows.write("INSERT OR REPLACE INTO proxies (proxy, state) VALUES (?, ?)", [name, state])
+
+
+def _rank(host: str, proxy: str) -> bytes:
+    return hashlib.sha256(f"{host} {proxy}".encode()).digest()
