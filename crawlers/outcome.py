@@ -59,6 +59,11 @@ class CrawlResult:
         return 2 if any(trouble.refused for trouble in self.troubles) else 0
 
 
+NOT_AS_DECLARED = frozenset({"feed", "sitemap", "item", "not-json", "paging"})
+"""Errors of an answer that came, and is not (or not to its end) what its kind of source reads."""
+TOLD = 5
+
+
 @dataclass
 class SourceTally:
     """What is counted of one source while its pages come in."""
@@ -70,14 +75,19 @@ class SourceTally:
     items: int = 0
     empty: int = 0
     unmatched: Counter[str] = field(default_factory=Counter)
+    in_part: dict[str, str] = field(default_factory=dict)  # URL: why not all of it could be read
 
     def hear(self, page: Mapping[str, Any], tally: Mapping[str, Any]) -> None:
         """Count one page."""
         error = page["error"]
+        role = tally.get("role", "page")
+        if error and error.split(":", 1)[0] in NOT_AS_DECLARED and (page["depth"] or tally["items"]):
+            self.in_part[page["url"]] = error.split(": ", 1)[1]
+            error = None
         if page["depth"] == 0:
             self.starts[page["url"]] = error
         drawn = error is None or str(error).startswith("wait-for")
-        if not drawn or page.get("unchanged") or tally.get("role", "page") != "page" or (page["status"] or 0) >= 300:
+        if not drawn or page.get("unchanged") or role not in ("page", "api") or (page["status"] or 0) >= 300:
             return
         self.html_pages += 1
         self.items += tally["items"]
@@ -88,7 +98,8 @@ class SourceTally:
 
     def troubles(self) -> list[Trouble]:
         """What to tell a person about this source."""
-        return [*self._start_troubles(), *self._item_troubles(), *self._field_troubles()]
+        parts = [self._start_troubles(), self._in_part_troubles(), self._item_troubles(), self._field_troubles()]
+        return [trouble for part in parts for trouble in part]
 
     def _start_troubles(self) -> list[Trouble]:
         name = self.source.name
@@ -102,6 +113,13 @@ class SourceTally:
             for url, error in sorted(failed.items())
         ]
 
+    def _in_part_troubles(self) -> list[Trouble]:
+        name, found = self.source.name, sorted(self.in_part.items())
+        said = [Trouble(name, f'source "{name}": {url}: {why}.') for url, why in found[:TOLD]]
+        if len(found) > TOLD:
+            said.append(Trouble(name, f'source "{name}": {_pages(len(found) - TOLD)} more could be read only in part.'))
+        return said
+
     def _item_troubles(self) -> list[Trouble]:
         source = self.source
         said: list[Trouble] = []
@@ -111,7 +129,11 @@ class SourceTally:
                 said.append(Trouble(source.name, f'source "{source.name}": {message}'))
             return said
         if self.html_pages and not self.items:
-            hint = "" if source.render == "browser" else '; where scripts draw the items, write render = "browser"'
+            hint = (
+                ""
+                if source.render == "browser" or source.kind == "api"
+                else '; where scripts draw the items, write render = "browser"'
+            )
             message = (
                 f'item selector "{source.item}" matched nothing on {_pages(self.html_pages)}, such as '
                 f"{self.without_items[0]}. Check it against the source of such a page{hint}."
@@ -220,6 +242,10 @@ class Outcome:
 
 def _of_start(error: str) -> str:
     kind, said = error.split(": ", 1)
+    if kind == "not-json":
+        return f"is not JSON: {said}."
+    if kind in NOT_AS_DECLARED:
+        return f"was answered, but {said}."
     advice = {
         "status": "check the address",
         "not-html": "name a page that a reader would see",

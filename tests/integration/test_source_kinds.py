@@ -413,6 +413,7 @@ INDEX = "<sitemapindex><sitemap><loc>{{host}}/{}.xml</loc></sitemap></sitemapind
 class Troubled:
     """What was said and asked when sources are not what they are declared as, or have no end."""
 
+    folder: Path
     ran: Ran
     url: str
     asked: Counter[str]
@@ -434,9 +435,12 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
         endless = [{"id": n, "body": "x"} for n in range(2)]
         site.pages["/api/round"] = (JSON, json.dumps({"posts": endless, "links": {"next": "/api/round"}}).encode())
         tables.append(example_at("posts", "round", "/api/round"))
+        cut = site.pages["/feed.xml"][1].split(b"</channel>")[0]
+        site.pages["/cut.xml"] = (XML, cut)
+        tables.append(example_at("news", "cut", "/cut.xml"))
         folder = project(tmp_path_factory.mktemp("troubled"), "\n".join(tables), site)
         ran = tilth("crawl", project=folder)
-        yield Troubled(ran, site.url, site.asked)
+        yield Troubled(folder, ran, site.url, site.asked)
 
 
 def example_at(example: str, name: str, path: str) -> str:
@@ -449,6 +453,7 @@ def test_what_a_start_is_not_is_said(troubled: Troubled, name: str) -> None:
     assert troubled.ran.code == 2
     (said,) = (line for line in troubled.ran.err.splitlines() if f'source "{name}"' in line)
     assert f"start URL {troubled.url}" in said
+    assert "in a browser" not in said
     assert WRONG[name][3] in said
 
 
@@ -464,3 +469,21 @@ def test_indexes_in_indexes_are_followed_three_deep(troubled: Troubled) -> None:
 
 def test_an_api_whose_next_page_is_itself_is_asked_once(troubled: Troubled) -> None:
     assert troubled.asked["/api/round"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("round", "/api/round: the next page is this page again; the pages were not followed further."),
+        ("deep", "/level3.xml: sitemaps in it (1) lie under more than 3 indexes; raise max_index_depth"),
+        ("cut", "what could be read of it was."),
+    ],
+)
+def test_what_could_be_read_in_part_is_said(troubled: Troubled, name: str, said: str) -> None:
+    lines = [line for line in troubled.ran.err.splitlines() if f'source "{name}"' in line]
+    assert [line for line in lines if said in line]
+    assert not [line for line in lines if "start URL" in line]
+
+
+def test_what_could_be_read_of_a_feed_that_breaks_off_is_there(troubled: Troubled) -> None:
+    assert len(found(troubled.folder, "cut")) == 3

@@ -60,7 +60,7 @@ def test_indexes_in_indexes_end_and_say_so() -> None:
     found = sitemap.read(source(), answer(INDEX, role="sitemap", about={"index_depth": 3}))
     assert found.links == ()
     assert found.error == (
-        "sitemap: 1 sitemaps in it lie under more than 3 indexes; raise max_index_depth where that is meant"
+        "sitemap: sitemaps in it (1) lie under more than 3 indexes; raise max_index_depth where that is meant"
     )
 
 
@@ -91,3 +91,16 @@ def test_a_wrong_declaration_is_said_with_its_key(wrong: dict, field: tuple, sai
         source(**wrong)
     assert raised.value.field == field
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({}, 'sitemap: all 2 URLs in it are of other hosts; where that is meant, add hosts = ["www.h.example"]'),
+        ({"hosts": ["www.h.example"]}, None),
+        ({"allow": ["https://www"]}, None),
+    ],
+)
+def test_a_sitemap_of_another_host_alone_is_said(more: dict, error: str | None) -> None:
+    body = "https://www.h.example/1\nhttps://www.h.example/2"
+    assert sitemap.read(source(**more), answer(body, role="sitemap")).error == error
