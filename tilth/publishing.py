@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from store.database import Store
     from store.release.build import Release
     from store.release.facts import Agreement, ModelFacts, ReleaseFacts
-    from store.release.transform import Transform
     from store.snapshots import Snapshot
 
 Say = Callable[[str], None]
@@ -41,6 +40,7 @@ def publish_project(project: Project, *, to: Path | None, hub: str | None, say: 
     from store.release.folder import publish_to_folder
     from store.release.hub import publish_to_hub
     from store.snapshots import take_snapshot
+    from tilth.curating import release_transform
 
     target = hub or project.file.project.hub
     if to is None and target is None:
@@ -58,7 +58,7 @@ def publish_project(project: Project, *, to: Path | None, hub: str | None, say: 
             project.folder / "releases" / snapshot.snapshot_id[:16],
             facts,
             policy=project.file.rights.policy,
-            transform=personal_data_transform(project),
+            transform=release_transform(project),
         )
         say(
             f"Release of snapshot {snapshot.snapshot_id[:16]}: "
@@ -78,20 +78,6 @@ def publish_project(project: Project, *, to: Path | None, hub: str | None, say: 
         yield f"Published: {done.url}" + (f" at revision {done.revision}" if done.revision else "")
     else:
         yield f"Nothing changed: the same release is already at {done.url}"
-
-
-def personal_data_transform(project: Project) -> "Transform | None":
-    """What is done with personal data in the rows of a release, as the release names it; None where it is kept."""
-    from store.curation.pii.find import finder
-    from store.release.transform import Transform
-    from tilth.curating import release_transform
-
-    curation = project.file.curation
-    if curation.pii_in_releases == "keep":
-        return None
-    named = {"pseudonymise": "personal data replaced by pseudonyms", "drop": "records with personal data left out"}
-    version = finder(curation.settings(project.file.project.language)).version
-    return Transform(named[curation.pii_in_releases], version, release_transform(project))
 
 
 def rights_lines(release: "Release") -> Iterator[str]:

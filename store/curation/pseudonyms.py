@@ -146,8 +146,8 @@ def release_transform(policy: Policy, looking: Finder, folder: Path) -> Transfor
     if policy == "keep":
         return None
     if policy == "drop":
-        return Transform("rows with personal data were left out", looking.version, drop)
-    return Transform("personal data was replaced by pseudonyms", looking.version, pseudonymise_rows)
+        return Transform("records with personal data left out", looking.version, drop)
+    return Transform("personal data replaced by pseudonyms", looking.version, pseudonymise_rows)
 
 
 def _tells_an_address(url: str | None) -> bool:
