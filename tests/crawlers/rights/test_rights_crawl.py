@@ -83,9 +83,7 @@ def test_what_the_proving_site_says_is_kept_and_its_opt_outs_are_not_published(
     assert (asks["/.well-known/tdmrep.json"], asks["/robots.txt"]) == (1, 1)
 
 
-def test_a_tdm_file_and_preferences_in_header_and_robots_txt_are_kept_with_each_page(
-    site: Site, tmp_path: Path
-) -> None:
+def test_a_tdm_file_and_preferences_of_header_and_robots_txt_are_kept(site: Site, tmp_path: Path) -> None:
     site.robots("User-agent: *\nDisallow: /x\nContent-Usage: /a train-ai=n\n")
     site.answers["/.well-known/tdmrep.json"] = say(RESERVED, kind="application/json")
     site.answers["/a/1"] = say(post("a"))
