@@ -11,7 +11,7 @@ import asyncio
 import hmac
 import logging
 import secrets
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
@@ -86,21 +86,6 @@ class Way:
     upstream: Proxy | None
 
 
-@dataclass(frozen=True)
-class Trouble:
-    """A request that did not get out.
-
-    Attributes:
-        source: Whose it was.
-        target: Where it wanted to go, as `host:port`.
-        error: `UnsafeAddress` where it may not go there; else what stood in the way, such as a `ProxyTrouble`.
-    """
-
-    source: str
-    target: str
-    error: Exception
-
-
 class TooMuch(Exception):
     """More bytes came than may."""
 
@@ -109,12 +94,13 @@ class Egress:
     """A forward proxy for browsers of this process.
 
     Attributes:
-        troubles: The last requests that did not get out, oldest first.
+        troubles: By source and `host:port`, why its last request did not get out: `UnsafeAddress` where it may not go
+            there, else what stood in the way, such as a `ProxyTrouble`.
         requests: How many requests and tunnels were let through.
     """
 
     def __init__(self, gate: Gate, limits: Limits | None = None) -> None:
-        self.troubles: deque[Trouble] = deque(maxlen=MOST_TROUBLES)
+        self.troubles: OrderedDict[tuple[str, str], Exception] = OrderedDict()
         self.requests = 0
         self._gate = gate
         self._limits = limits or Limits()
@@ -160,10 +146,7 @@ class Egress:
         The browser itself says ERR_EMPTY_RESPONSE or ERR_TUNNEL_CONNECTION_FAILED, whatever the reason was.
         """
         parts = urlsplit(url)
-        target = f"{parts.hostname}:{parts.port or PORTS.get(parts.scheme)}"
-        return next(
-            (each.error for each in reversed(self.troubles) if (each.source, each.target) == (source, target)), None
-        )
+        return self.troubles.get((source, f"{parts.hostname}:{parts.port or PORTS.get(parts.scheme)}"))
 
     def launch_args(self) -> tuple[str, ...]:
         """Chromium's arguments that leave it no other way out, also outside every context."""
@@ -225,13 +208,17 @@ class Egress:
         return found
 
     async def _dial(self, host: str, port: int, way: Way, *, tunnel: bool) -> Streams:
+        place = (way.source, f"{host}:{port}")
         try:
             streams = await dial(
                 self._gate, host, port, way.source, way.upstream, tunnel=tunnel, seconds=self._limits.connect_seconds
             )
         except Exception as error:
-            self.troubles.append(Trouble(way.source, f"{host}:{port}", error))
+            self.troubles[place] = error
+            if len(self.troubles) > MOST_TROUBLES:
+                self.troubles.popitem(last=False)
             raise
+        self.troubles.pop(place, None)
         self.requests += 1
         return streams
 

@@ -14,7 +14,7 @@ class RefuseUnsafe:
     """A downloader middleware; the connection is checked by itself, for pages in the browser too."""
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        self._gate = gate_of(crawler)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> RefuseUnsafe:
@@ -26,4 +26,4 @@ class RefuseUnsafe:
         parts = urlparse_cached(request)
         if parts.hostname and parts.scheme in PORTS:
             port = parts.port or PORTS[parts.scheme]
-            await gate_of(self._crawler).addresses(parts.hostname, port, source_of(request))
+            await self._gate.addresses(parts.hostname, port, source_of(request))
