@@ -1,5 +1,7 @@
 """`feed`: the entries of an RSS, Atom or JSON feed, or the pages that they link to."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -70,10 +72,20 @@ def start(source: Source) -> list[Link]:
 def read(source: Source, page: FetchedPage) -> Extraction:
     """The entries of a feed; or the records of a page that an entry links to."""
     if page.role != ROLE:
-        from crawlers.extraction.read_page import read_page
-
-        return read_page(source, page)
+        return _read_entry_page(source, page)
     return _read_feed(source, page)
+
+
+def _read_entry_page(source: Source, page: FetchedPage) -> Extraction:
+    """As a site's page; what the feed says of the entry stands beside what the page says, which counts more."""
+    from crawlers.extraction.read_page import read_page
+
+    found = read_page(source, page)
+    entry = page.about.get("entry")
+    if page.role != "page" or not isinstance(entry, Mapping):
+        return found
+    records = tuple(replace(record, metadata={**entry, **record.metadata}) for record in found.records)
+    return replace(found, records=records)
 
 
 def _read_feed(source: Source, page: FetchedPage) -> Extraction:

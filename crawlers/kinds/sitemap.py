@@ -82,8 +82,7 @@ def _read_sitemap(source: Source, page: FetchedPage) -> Extraction:
         if url is None or (since is not None and named.changed is not None and named.changed < since):
             continue
         if not named.is_sitemap:
-            about = {"changed": named.changed.isoformat()} if named.changed else {}
-            links.setdefault(url, Link(url, "page", newest_first(named.changed, page.fetched_at), about))
+            links.setdefault(url, Link(url, "page", newest_first(named.changed, page.fetched_at)))
         elif depth > source.max_index_depth:
             too_deep += 1
         else:

@@ -50,6 +50,17 @@ def test_a_page_of_an_entry_is_read_as_that_of_a_site() -> None:
     assert [record.text for record in found.records] == ["one"]
 
 
+def test_what_the_feed_says_of_an_entry_stands_beside_what_its_page_says() -> None:
+    declared = source(full_text=True, item="p", fields={"text": "b", "author": "i"})
+    page = answer(
+        "<p><b>one</b><i>bo</i>",
+        role="page",
+        headers=(("content-type", "text/html"),),
+        about={"entry": {"author": "ann", "title": "T"}},
+    )
+    assert feed.read(declared, page).records[0].metadata == {"author": "bo", "title": "T"}
+
+
 @pytest.mark.parametrize(("older", "links"), [(True, ["https://h.example/older"]), (False, [])])
 def test_older_entries_are_asked_for_only_where_that_is_declared(older: bool, links: list[str]) -> None:
     found = feed.read(source(older=older), answer(ATOM, role="feed"))
