@@ -85,8 +85,13 @@ class Passes:
             left = self._frontier.read(
                 """
                 SELECT 1 WHERE EXISTS (SELECT 1 FROM requests WHERE source = ?1 AND state = 'queued' AND not_before = 0)
-                    OR EXISTS (SELECT 1 FROM requests WHERE source = ?1 AND state = 'queued' AND not_before > 0)
-                    OR EXISTS (SELECT 1 FROM requests WHERE source = ?1 AND state = 'leased')
+                    OR EXISTS (
+                        SELECT 1 FROM requests INDEXED BY requests_later
+                        WHERE source = ?1 AND state = 'queued' AND not_before > 0
+                    )
+                    OR EXISTS (
+                        SELECT 1 FROM requests INDEXED BY requests_leased WHERE source = ?1 AND state = 'leased'
+                    )
                 """,
                 (source,),
             )

@@ -150,10 +150,11 @@ class Queue:
         """How many requests of these sources are queued, by host; reads an index over all of them."""
         counts: Counter[str] = Counter()
         for source in sources:
-            for later in ("=", ">"):
+            # SQLite would take the index over all that is known.
+            for index, later in (("requests_ready", "="), ("requests_later", ">")):
                 for row in self._frontier.read(
                     f"""
-                    SELECT host, count(*) AS n FROM requests
+                    SELECT host, count(*) AS n FROM requests INDEXED BY {index}
                     WHERE source = ? AND state = 'queued' AND not_before {later} 0
                     GROUP BY host
                     """,
@@ -261,7 +262,7 @@ class Queue:
         marks, not_these = ", ".join("?" * len(sources)), ", ".join("?" * len(but))
         (row,) = self._frontier.read(
             f"""
-            SELECT min(not_before) FROM requests
+            SELECT min(not_before) FROM requests INDEXED BY requests_later
             WHERE state = 'queued' AND not_before > 0 AND source IN ({marks}) AND host NOT IN ({not_these})
             """,
             (*sources, *but),
