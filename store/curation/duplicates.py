@@ -4,6 +4,7 @@ Records whose normal forms are equal come together first. MinHash with banded lo
 further pairs; each is then compared exactly, so that a cluster never rests on an estimate.
 """
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from store.curation.near_equal import Clusters, candidate_pairs, clusters_of
 from store.curation.shingling import SHINGLE
 from store.curation.sketches import Sketches
 from store.curation.streaming import stream
-from store.database import Store
+from store.database import DiskFull, Store
 
 THRESHOLD = 0.8
 METHOD = f"minhash-{SHINGLE}gram-{THRESHOLD}"
@@ -75,6 +76,9 @@ def find_duplicates(store: Store, progress: Progress | None = None) -> Duplicate
 
     Args:
         progress: Told how many records have been read, of how many.
+
+    Raises:
+        DiskFull: There is no room beside the store for what is compared; nothing was changed.
     """
     with _folder_beside(store.path) as folder:
         sketches = Sketches(folder)
@@ -160,5 +164,12 @@ def _folder_beside(path: Path) -> Iterator[Path]:
     folder.mkdir(parents=True)
     try:
         yield folder
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise DiskFull(
+            f"No space left on the disk that holds {path}: comparing records takes about as much room there as their "
+            f"texts, and 300 bytes each. Free some and run the same command again."
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

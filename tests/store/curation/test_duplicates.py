@@ -1,6 +1,7 @@
 """Near-equal records are found, all of them and nothing else, whatever the texts are and however many are alike."""
 
 import csv
+import errno
 import itertools
 import random
 import time
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from store.curation import sketches
 from store.curation.duplicates import THRESHOLD, cluster_duplicates, find_duplicates, similar_pairs
 from store.curation.shingling import SHINGLE, normal_forms
-from store.database import Store
+from store.database import DiskFull, Store
 from store.pool import pool
 from store.records import add_records
 
@@ -134,3 +136,16 @@ def test_nothing_is_left_on_the_disk_even_of_a_killed_run(store, tmp_path):
     add_records(store, pa.table({"text": [SENTENCE.format(n) for n in (1, 2)]}), source_name="s")
     assert find_duplicates(store).clusters == 1
     assert {path.name for path in tmp_path.iterdir()} <= {"tilth.duckdb", "tilth.duckdb.wal"}
+
+
+def test_a_disk_without_room_is_told_and_nothing_is_changed(store, monkeypatch):
+    add_records(store, pa.table({"text": [SENTENCE.format(n) for n in (1, 2)]}), source_name="s")
+    find_duplicates(store)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sketches, "_append", full)
+    with pytest.raises(DiskFull, match="Free some"):
+        find_duplicates(store)
+    assert store.read("SELECT * FROM duplicates").num_rows == 2
