@@ -1,8 +1,9 @@
 """What may be done with each page under the project's policy, kept so that the pool and a release need not decide anew.
 
 A record is bound by every fetch on which it was seen, and by every later answer of the same address: a site that opts
-out after it was crawled is heard as soon as it is crawled again. A record that was never seen on a page was brought in
-by its owner and is bound by nothing here.
+out after it was crawled is heard as soon as it is crawled again. An image is bound by the page that shows it, too. A
+record that was never seen on a page was brought in by its owner; it is bound by what the project has fetched from the
+address that it names, and else by nothing here.
 """
 
 import json
@@ -24,6 +25,14 @@ BINDING = """
     WHERE bound.page_id = shown.page_id OR bound.status < 400
     UNION
     SELECT record_id, page_id FROM sightings
+    UNION
+    SELECT shown.record_id, pages.page_id
+    FROM (
+        SELECT record_id, metadata ->> '$.page' AS address FROM records WHERE modality = 'image'
+        UNION
+        SELECT record_id, coalesce(url, natural_key) AS address FROM records ANTI JOIN sightings USING (record_id)
+    ) AS shown
+    JOIN pages ON pages.url = shown.address AND pages.status < 400
 """
 
 

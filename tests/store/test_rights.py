@@ -251,6 +251,26 @@ def test_an_earlier_answer_and_one_that_failed_do_not_bind_it(store, ids):
     assert record_decisions(store, ids)[ids[0]].publish
 
 
+def test_an_image_is_bound_by_the_page_that_shows_it(store):
+    at = "https://forum.example/gallery"
+    image = pa.table({"text": pa.nulls(1, pa.string()), "modality": ["image"], "media_path": ["media/a.png"]})
+    image = image.append_column("metadata", [[json.dumps({"page": at, "alt": "a cat"})]])
+    (one,) = add_records(store, image, source_name="forum").record_ids
+    add_page(store, "the image itself", [], records=[one])
+    add_page(store, "gallery", [{"kind": "noimageai", "value": "noimageai", "where": "meta robots"}], url=at)
+    refresh_rights(store, SAFE)
+    assert record_decisions(store, [one])[one].reasons == ("noimageai",)
+
+
+def test_a_record_that_was_read_from_elsewhere_is_bound_by_the_address_that_it_names(store):
+    rows = pa.table({"text": ["one", "two"], "url": ["https://forum.example/t/1", "https://forum.example/t/2"]})
+    one, other = add_records(store, rows, source_name="old crawl").record_ids
+    add_page(store, "shut", NOAI, url="https://forum.example/t/1")
+    refresh_rights(store, SAFE)
+    assert not record_decisions(store, [one, other])[one].publish
+    assert other not in record_decisions(store, [one, other])
+
+
 def test_the_pool_leaves_out_what_may_not_be_labelled_and_takes_the_next_of_its_cluster(store, ids):
     with store.transaction() as db:
         for one in ids[:2]:
