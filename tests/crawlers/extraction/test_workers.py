@@ -23,7 +23,7 @@ ITEMS = read_source({"name": "y", "start": ["http://a.example/"], "item": "p", "
 PLAIN = "<title>T</title><main><h1>T</h1>" + "<p>Some words that a reader came for, and some more.</p>" * 5 + "</main>"
 # Elements that are closed in another order than they were opened; each further one costs more than the last.
 SLOW = "<html><body>" + "<b><i><p>hello " * 60_000
-SECONDS = 1.5
+SECONDS = 2.5
 
 
 @pytest.fixture(scope="module")
