@@ -12,8 +12,8 @@ from scrapy.utils.misc import load_object
 
 from crawlers.manners.hosts import BUSY, LONGEST_KEPT, TurnFarOff
 from crawlers.manners.retry_after import retry_after
-from crawlers.manners.trouble import PASSING, put_back
-from crawlers.manners.turns import hosts_of
+from crawlers.manners.trouble import PASSING, came_from_elsewhere, put_back
+from crawlers.manners.turns import back_to_frontier, hosts_of
 from crawlers.scope import host_of
 
 TRIES_WHEN_ASKED_TO_WAIT = 5
@@ -57,7 +57,7 @@ class TryAgain:
     def process_exception(self, request: Request, exception: Exception) -> Request | None:
         """The request for another try, or None where the error stands."""
         if isinstance(exception, TurnFarOff) and "frontier_id" in request.meta:
-            return put_back(request, exception.ready_at)  # a browser waited for its turn in vain
+            return back_to_frontier(self.hosts, request, exception.ready_at)  # a browser waited for its turn in vain
         if not isinstance(exception, self.errors):
             return None
         return self._again(request, self.times, 0.0, type(exception).__name__)
@@ -69,11 +69,15 @@ class TryAgain:
         if not pause:
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (tries - 1)) * self._rng.uniform(0.5, 1.0)
         host = host_of(request.url)
+        closed = self.hosts.closed(host) is not None
+        if closed and came_from_elsewhere(request):
+            return None  # nobody waits for that host, and the first one would be asked again and again
         if self._stats is not None:
             self._stats.inc_value("tilth/another_try")
             self._stats.inc_value(f"tilth/another_try/{reason}")
         meta: dict[str, Any] = request.meta
-        again = put_back(request, max(self.hosts.wall() + pause, self.hosts.ready_at(host)), tries=tries)
+        now = self.hosts.wall()
+        again = put_back(request, now if closed else max(now + pause, self.hosts.ready_at(host)), tries=tries)
         # Names that Scrapy's own retry gives, for what else looks at them.
         again.meta["retry_times"] = meta.get("retry_times", 0) + 1
         return again

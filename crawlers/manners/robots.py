@@ -12,8 +12,7 @@ from scrapy.exceptions import IgnoreRequest
 
 from crawlers.manners.host_files import ROBOTS, HostFile, host_files_of, root_of
 from crawlers.manners.robots_file import AGENT, RobotsFile, looks_like_html
-from crawlers.manners.trouble import put_back
-from crawlers.manners.turns import PATIENCE, hosts_of
+from crawlers.manners.turns import PATIENCE, back_to_frontier, hosts_of
 from crawlers.page_error import DisallowedByRobots
 from crawlers.scope import host_of
 
@@ -58,17 +57,18 @@ class RobotsAndDelay:
         Raises:
             DisallowedByRobots: It does.
             RobotsUnreachable: It cannot be had, and the request is of no frontier that could keep it.
+            OutOfScope: A redirect led to a host that this crawl does not wait for.
         """
         if request.meta.get("dont_obey_robotstxt") or not request.url.startswith(("http:", "https:")):
             return None
         host, of_frontier = host_of(request.url), "frontier_id" in request.meta
         if of_frontier and (self.hosts.closed(host) or self.hosts.wait(host) > PATIENCE):
-            return put_back(request, self.hosts.ready_at(host))
+            return back_to_frontier(self.hosts, request, self.hosts.ready_at(host))
         known = await self._rules(request.url)
         if isinstance(known, HostFile):
             request.meta["robots"] = "unreachable"
             if of_frontier:
-                return put_back(request, max(known.again_at, self.hosts.ready_at(host)))
+                return back_to_frontier(self.hosts, request, max(known.again_at, self.hosts.ready_at(host)))
             raise RobotsUnreachable(f"robots.txt could not be had: {known.error}")
         if not known.rules.allows(request.url):
             request.meta["robots"] = "disallowed"

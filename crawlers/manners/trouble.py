@@ -11,6 +11,7 @@ from scrapy.exceptions import (
 )
 
 from crawlers.page_error import ProxyTrouble
+from crawlers.scope import host_of
 
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that may be others a little later."""
@@ -27,6 +28,12 @@ OF_ANOTHER_TRY = ("download_slot", "download_latency", "answer", "warc", "fetche
 def is_transport_trouble(error: BaseException) -> bool:
     """Whether the host could not be reached or broke off, which says nothing about the page; a proxy is no host."""
     return isinstance(error, TRANSPORT) and not isinstance(error, ProxyTrouble)
+
+
+def came_from_elsewhere(request: Request) -> bool:
+    """Whether redirects led the request to another host than it was asked of."""
+    hops: list[str] = request.meta.get("redirect_urls") or []
+    return bool(hops) and host_of(hops[0]) != host_of(request.url)
 
 
 def put_back(request: Request, not_before: float, *, tries: int | None = None) -> Request:

@@ -10,7 +10,8 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from crawlers.manners.hosts import Hosts, Turn, TurnFarOff
-from crawlers.manners.trouble import is_transport_trouble, put_back
+from crawlers.manners.trouble import came_from_elsewhere, is_transport_trouble, put_back
+from crawlers.page_error import OutOfScope
 from crawlers.scope import host_of
 
 PATIENCE = 10.0
@@ -26,6 +27,23 @@ def hosts_of(crawler: Crawler) -> Hosts:
         hosts = Hosts(per_host=crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN"))
         crawler.hosts = hosts  # type: ignore[attr-defined]
     return hosts
+
+
+def back_to_frontier(hosts: Hosts, request: Request, ready_at: float) -> Request:
+    """The request for the scheduler, to be asked at `ready_at` (epoch seconds).
+
+    One of a closed host has no time of its own, so that the next crawl takes it at once where it finds the host open.
+
+    Raises:
+        OutOfScope: A redirect led it to a closed host; its first host is open, and would be asked again and again.
+    """
+    host = host_of(request.url)
+    closed = hosts.closed(host)
+    if closed is None:
+        return put_back(request, ready_at)
+    if came_from_elsewhere(request):
+        raise OutOfScope(f"{host} is left for the next crawl: {closed}")
+    return put_back(request, hosts.wall())
 
 
 class Turns:
@@ -63,7 +81,7 @@ class Turns:
         except TurnFarOff as far:
             if of_file:
                 raise
-            return put_back(request, far.ready_at)
+            return back_to_frontier(self.hosts, request, far.ready_at)
         self._turns[request] = turn
         weakref.finalize(request, turn.end).atexit = False
         return None

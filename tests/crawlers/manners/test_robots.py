@@ -122,13 +122,21 @@ def test_a_host_whose_file_cannot_be_had_is_left_for_the_next_crawl(site: Site, 
         with Frontier(frontier) as kept:
             rows = kept.read("SELECT url FROM requests WHERE state = 'queued' ORDER BY url")
             assert [row["url"] for row in rows] == urls
-            kept.write("UPDATE requests SET not_before = 0")
-            kept.write("DELETE FROM hosts")
 
         for one in made.values():
             one.robots(ALL_BUT_PRIVATE)
         again = obey(frontier=frontier)
         assert {url: said["status"] for url, said in again.outcomes.items()} == dict.fromkeys(urls, 200)
+
+
+def test_a_redirect_to_a_host_that_is_left_does_not_keep_the_crawl_waiting(
+    site: Site, other_site: Site, frontier: Path
+) -> None:
+    site.answers["/moved"] = say(status=302, headers={"Location": other_site.url("/there")})
+    other_site.robots("", status=503)
+    done = obey(site.url("/moved"), site.url("/1"), frontier=frontier, MANNERS_PATIENCE=1)
+    assert done.outcomes[site.url("/moved")]["error"] == "OutOfScope"
+    assert done.outcomes[site.url("/1")]["status"] == 200 and set(other_site.count()) == {"/robots.txt"}
 
 
 def test_it_is_fetched_once_a_day_by_two_crawls(site: Site, frontier: Path) -> None:
