@@ -47,7 +47,7 @@ def read_in(store: Store, project_folder: Path, source: Declaration) -> ReadIn:
     try:
         for batch in kind_module(source.kind).batches(source, project_folder):
             if batch:
-                added = add_records(store, _table(batch), source_name=source.name, source_id=source_id)
+                added = add_records(store, as_table(batch), source_name=source.name, source_id=source_id)
                 new, known = new + added.new, known + added.known
     except RequestError as error:
         return ReadIn(source.name, new, known, f'source "{source.name}": {error}')
@@ -56,7 +56,8 @@ def read_in(store: Store, project_folder: Path, source: Declaration) -> ReadIn:
     return ReadIn(source.name, new, known)
 
 
-def _table(batch: list[FoundRecord]) -> pa.Table:
+def as_table(batch: list[FoundRecord]) -> pa.Table:
+    """Records as `add_records` takes them."""
     columns = {
         "natural_key": [r.natural_key for r in batch],
         "text": [r.text for r in batch],

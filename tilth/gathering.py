@@ -21,6 +21,10 @@ class SourceUnknown(RequestError):
     """The project file declares no source of that name."""
 
 
+class LabelsUnread(RequestError):
+    """Labels were asked for out of what holds none."""
+
+
 @dataclass(frozen=True)
 class Crawled:
     """What a crawl came to, as the command line says it."""
@@ -177,7 +181,7 @@ def _with_line(project: Project, source: str, field: tuple[str | int, ...], mess
 
 def import_records(
     project: Project,
-    file: Path,
+    place: str,
     *,
     text: str,
     label: str | None,
@@ -185,16 +189,30 @@ def import_records(
     split: str | None,
     annotator: str | None,
     source: str | None,
+    query: str | None,
     advance: "Advance",
 ) -> Iterator[str]:
-    """Bring in a file, whole or not at all, and say what came of it; the arguments name its columns."""
+    """Bring in what is at a place, whole or not at all, and say what came of it; the arguments name its columns.
+
+    Raises:
+        LabelsUnread: A column of labels, splits or annotators was named, and the place is no file of rows.
+    """
     from crawlers.files import import_file
+    from crawlers.import_place import import_source, source_at
     from labeling.resolve import resolve_labels
 
+    found_source = source_at(place, name=source, text=text, key=key, query=query)
+    if found_source is not None:
+        if label or split or annotator:
+            raise LabelsUnread("Labels, splits and annotators are read out of CSV, JSONL and Parquet files alone.")
+        with project.open_store() as store:
+            added = import_source(store, project.folder, found_source)
+        yield f"{len(added.record_ids)} records: {added.new} new, {added.known} known."
+        return
     with project.open_store() as store:
         found = import_file(
             store,
-            file,
+            Path(place),
             project.schema,
             text_column=text,
             label_column=label,

@@ -20,11 +20,12 @@ class Source(Declaration):
     one. A text's or image's key is its path.
 
     Attributes:
-        files: Files, folders, and patterns such as `texts/**/*.txt`, relative to the project's folder.
+        files: Files, folders, and patterns such as `texts/**/*.txt`, relative to `root`.
         text: The column with the text.
         key: The column with the row's own id; without it equal texts are one record.
         url: The column that says where a reader finds it.
         columns: The columns to keep as metadata; all others unless given.
+        root: What `files` are relative to, itself relative to the project's folder.
         item: JMESPath of the list of rows in a `.json` file; the file itself unless given.
     """
 
@@ -35,6 +36,7 @@ class Source(Declaration):
     url: str | None = None
     columns: Strings | None = None
     item: str = "@"
+    root: str = "."
 
     @field_validator("files")
     @classmethod

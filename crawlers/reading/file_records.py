@@ -40,10 +40,11 @@ def file_records(source: "Source", project_folder: Path) -> Iterator[FoundRecord
     """
     refused: list[ImportRefused] = []
     position = 0
-    paths = list(files_of(source.files, project_folder))
+    root = project_folder / Path(source.root).expanduser()
+    paths = list(files_of(source.files, root))
     for path in paths:
         try:
-            for record in _of_file(source, path, project_folder, position):
+            for record in _of_file(source, path, root, project_folder, position):
                 position += 1
                 yield record
         except ImportRefused as error:
@@ -54,7 +55,7 @@ def file_records(source: "Source", project_folder: Path) -> Iterator[FoundRecord
         raise FilesRefused(f"{len(refused)} of {len(paths)} files were not read: {said}{more}")
 
 
-def files_of(patterns: tuple[str, ...], project_folder: Path) -> Iterator[Path]:
+def files_of(patterns: tuple[str, ...], root: Path) -> Iterator[Path]:
     """The files that paths, folders and patterns name, each once; a folder's own are those with a known extension.
 
     Raises:
@@ -63,12 +64,10 @@ def files_of(patterns: tuple[str, ...], project_folder: Path) -> Iterator[Path]:
     seen: set[Path] = set()
     for pattern in patterns:
         whole = Path(pattern).expanduser()
-        found = [project_folder / whole] if (project_folder / whole).exists() else _matching(pattern, project_folder)
+        found = [root / whole] if (root / whole).exists() else _matching(pattern, root)
         files = sorted(file for path in found for file in _files_in(path))
         if not files:
-            raise NoFiles(
-                f'"{pattern}" names no file in {project_folder}; write a path or pattern such as "texts/*.txt".'
-            )
+            raise NoFiles(f'"{pattern}" names no file in {root}; write a path or pattern such as "texts/*.txt".')
         for file in files:
             if file not in seen:
                 seen.add(file)
@@ -87,8 +86,8 @@ def _files_in(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _of_file(source: "Source", path: Path, folder: Path, position: int) -> Iterator[FoundRecord | None]:
-    named = _named(path, folder)
+def _of_file(source: "Source", path: Path, root: Path, folder: Path, position: int) -> Iterator[FoundRecord | None]:
+    named = _named(path, root)
     suffix = path.suffix.lower()
     try:
         if suffix in TEXTS:

@@ -1,7 +1,6 @@
 """The verbs that bring records in: crawl, import, curate."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -72,30 +71,35 @@ def _in_words(seconds: float) -> str:
 
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A CSV, JSONL or Parquet file.")],
+    place: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="A CSV, JSONL or Parquet file; a folder; hf://owner/name; sqlite:///path."),
+    ],
     text: Annotated[str, typer.Option(help="The column with the text.")] = "text",
     label: Annotated[str | None, typer.Option(help="The column with the label, where there is one.")] = None,
     key: Annotated[str | None, typer.Option("--id", help="The column with the row's own id.")] = None,
     split: Annotated[str | None, typer.Option(help="The column that says train, validation or test.")] = None,
     annotator: Annotated[str | None, typer.Option(help="The column that says who labelled the row.")] = None,
     source: Annotated[str | None, typer.Option(help="What to call this source; the file's name without it.")] = None,
+    query: Annotated[str | None, typer.Option(help="What to ask a database: a SELECT.")] = None,
 ) -> None:
-    """Bring in a CSV, JSONL or Parquet file.
+    """Bring in a CSV, JSONL or Parquet file, whole or not at all.
 
-    With or without labels; the whole file or nothing.
+    With or without labels. Also a folder of texts or images, a dataset on the Hub, a query on a database.
     """
     from tilth.gathering import import_records
 
     with progress("rows") as advance:
         for line in import_records(
             context.obj,
-            file,
+            place,
             text=text,
             label=label,
             key=key,
             split=split,
             annotator=annotator,
             source=source,
+            query=query,
             advance=advance,
         ):
             say(line)
