@@ -76,10 +76,10 @@ async def in_time(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) ->
     finally:
         if not task.done():
             task.cancel()
-            task.add_done_callback(_heard)
+            task.add_done_callback(heard)
 
 
-def _heard(task: asyncio.Task[Any]) -> None:
+def heard(task: asyncio.Task[Any]) -> None:
     """Take the exception of a task that nobody waits for any more, so that asyncio does not complain of it."""
     if not task.cancelled():
         task.exception()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.exceptions import DownloadTimeoutError
 
 from crawlers.browser.chromium import Chromium, ContextKey
-from crawlers.browser.clock import Clock, TimeUp, in_time
+from crawlers.browser.clock import Clock, TimeUp, heard, in_time
 from crawlers.browser.doing import Settled, do_steps
 from crawlers.browser.guard import Guard, Judge, Watched
 from crawlers.browser.sessions import State
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 10.0
 """A page that does not answer a simple question for so long hangs."""
 CLOSE_SECONDS = 3.0
+MOVED_ON_SECONDS = 1.0
+"""What a page that may not move on is given to become whole nevertheless."""
 NO_LIMIT = 0
 """Of Playwright's own: ours holds, which stands still while a page waits for a host's turn."""
 
@@ -154,20 +156,24 @@ async def _drawn(page: Page, watched: Watched, order: Order) -> Drawn:
     notes: list[str] = []
     settled = Settled(page, watched, clock)
     try:
-        await in_time(clock, order.timeout, _go(page, order.url, "domcontentloaded"))
+        await in_time(clock, order.timeout, _go(page, order.url, watched, documents))
     except TimeUp:
         if documents:  # the answer had begun: who hangs, the server or the page?
             await in_time(clock, ANSWER_SECONDS, page.evaluate("1"))
-        raise DownloadTimeoutError(f"the browser had no whole page within {order.timeout:g} s") from None
+        if watched.documents <= 1:
+            raise DownloadTimeoutError(f"the browser had no whole page within {order.timeout:g} s") from None
     except PlaywrightError as error:
         # A page that moves on before it is whole is the one that it moves on to.
         if "interrupted by another navigation" not in str(error) or watched.blocked is not None:
             raise
-    try:
-        left = max(1.0, order.timeout - clock.seconds())
-        await in_time(clock, left, page.wait_for_load_state("load", timeout=NO_LIMIT))
-    except TimeUp:
-        notes.append(f"load: not all that the page asks for had come within {order.timeout:g} s")
+    if documents and watched.blocked is not None:
+        notes.append(f"redirect: the page moves on to {watched.blocked[0]}, and {watched.blocked[1]}")
+    else:
+        try:
+            left = max(1.0, order.timeout - clock.seconds())
+            await in_time(clock, left, page.wait_for_load_state("load", timeout=NO_LIMIT))
+        except TimeUp:
+            notes.append(f"load: not all that the page asks for had come within {order.timeout:g} s")
     await settled.wait()
     status = documents[-1].status if documents else 200
     if order.wait_for is not None and status < 400:
@@ -189,8 +195,20 @@ async def _drawn(page: Page, watched: Watched, order: Order) -> Drawn:
     )
 
 
-async def _go(page: Page, url: str, until: Any) -> None:
-    await page.goto(url, wait_until=until, timeout=NO_LIMIT)
+async def _go(page: Page, url: str, watched: Watched, documents: Sequence[Response]) -> None:
+    """Load a page until its document is whole, or it moves on to where it may not go: it stands as it is then."""
+    going = asyncio.ensure_future(page.goto(url, wait_until="domcontentloaded", timeout=NO_LIMIT))
+    blocked = asyncio.ensure_future(watched.is_blocked.wait())
+    try:
+        await asyncio.wait({going, blocked}, return_when=asyncio.FIRST_COMPLETED)
+        if not going.done():
+            await asyncio.wait({going}, timeout=None if not documents else MOVED_ON_SECONDS)
+        if going.done():
+            going.result()
+    finally:
+        blocked.cancel()
+        if not going.done():
+            going.add_done_callback(heard)
 
 
 def _keep_document(page: Page, response: Response, documents: list[Response]) -> None:

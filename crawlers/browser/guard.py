@@ -69,6 +69,7 @@ class Watched:
         signs_in: User name and password for the proxy that the page's requests leave through.
         frame: The id of the main frame.
         blocked: The first document of the main frame that was not let through, and why.
+        is_blocked: Set with `blocked`.
         far_off: The host's turn is further off than is waited for; the page was not asked for.
         documents, requests: How many it has asked for.
         open: How many requests that could change the text are under way.
@@ -81,6 +82,7 @@ class Watched:
     signs_in: tuple[str, str] | None = None
     frame: str | None = None
     blocked: tuple[str, str] | None = None
+    is_blocked: asyncio.Event = field(default_factory=asyncio.Event)
     far_off: TurnFarOff | None = None
     documents: int = 0
     requests: int = 0
@@ -221,6 +223,7 @@ class Guard:
             why = f"that is the page's move number {page.documents}"
         if main and why is not None and page.blocked is None:
             page.blocked = (url, why)
+            page.is_blocked.set()
         return why
 
     async def _authenticate(self, event: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from crawlers.browser.chromium import Chromium
 from crawlers.browser.drawing import Drawn, Order, draw
 from crawlers.browser.guard import Guard, Turns, no_turns
-from crawlers.browser.watch import start_watch
+from crawlers.browser.watch import end_marked, start_watch
 from crawlers.page_error import BrowserLost
 
 logger = logging.getLogger(__name__)
@@ -111,6 +111,8 @@ class BrowserPool:
         while self._idle:
             chromium, _ = self._idle.pop()
             await chromium.end()
-        if self._watch is not None and self._watch.stdin is not None:
-            self._watch.stdin.close()  # it looks for what may be left, and ends
-            self._watch = None
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.kill()
+            await asyncio.to_thread(watch.communicate)
+            await asyncio.to_thread(end_marked, self._mark)  # of a page that was in hand

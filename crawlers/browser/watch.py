@@ -7,6 +7,7 @@ that bears the crawl's mark on its command line, with all that these started.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -27,12 +28,12 @@ def start_watch(mark: str) -> subprocess.Popen[bytes]:
 
 
 def end_marked(mark: str) -> int:
-    """Kill every process that has `mark` among its arguments, with its descendants; how many there were."""
+    """Kill every process but this one that has `mark` among its arguments, with descendants; how many there were."""
     import psutil
 
     ended = 0
     for process in psutil.process_iter(["cmdline"]):
-        if mark in (process.info["cmdline"] or ()):
+        if process.pid != os.getpid() and mark in (process.info["cmdline"] or ()):
             ended += end_tree(process.pid)
     return ended
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def test_one_crawl_fetches_some_pages_over_http_and_draws_others_under_one_crawl
     }
     times = sorted(at for at, path, _ in site.asked if path != "/robots.txt")
     assert len(times) >= 8  # the pages, and what the drawn ones asked for
-    assert min(later - earlier for earlier, later in zip(times, times[1:], strict=False)) > 0.95 * 0.3
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.95 * 0.3
     assert all(agent.startswith("tilth/") for _, _, agent in site.asked)
 
 
