@@ -1,0 +1,174 @@
+"""Crawling a source again: what is unchanged is known by three signs, what changed supersedes, what is gone is marked."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawlers.crawl import crawl
+from crawlers.kinds import read_source
+from crawlers.outcome import CrawlResult
+from store.curation.traits import traits
+from store.database import Store
+from store.pages import pages
+from store.records import records
+from store.sightings import sightings
+
+SHAPE = {"item": "article", "key": "::attr(id)", "fields": {"text": "p"}, "follow": "a"}
+
+
+class Site(BaseHTTPRequestHandler):
+    """`/` leads to the others; what they say is set by the test."""
+
+    protocol_version = "HTTP/1.1"
+    server: "Server"
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+    def do_GET(self) -> None:
+        said = self.server
+        said.asked[self.path] += 1
+        if self.path == "/":
+            return self.send(200, "".join(f"<a href='{path}'>{path}</a>" for path in said.posts).encode())
+        if self.path in said.gone or self.path not in said.posts:
+            return self.send(404, b"")
+        text = said.posts[self.path]
+        body = f"<article id='x{self.path[1:]}'><p>{text}</p></article><footer>{said.footer}</footer>".encode()
+        headers = {"ETag": f'"{hash(body)}"'} if self.path == "/etag" else {}
+        if self.path == "/dated":
+            headers["Last-Modified"] = formatdate(1_700_000_000 + len(text), usegmt=True)
+        asked_if = {self.headers.get("If-None-Match"), self.headers.get("If-Modified-Since")} - {None}
+        if asked_if and asked_if <= set(headers.values()):
+            said.not_modified += 1
+            return self.send(304, b"", headers)
+        return self.send(200, body, headers)
+
+    def send(self, status: int, body: bytes, headers: Any = ()) -> None:
+        self.send_response(status)
+        sent = {"Content-Type": "text/html; charset=utf-8", **dict(headers)}
+        if status != 304:
+            sent["Content-Length"] = str(len(body))
+        for name, value in sent.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Site)
+        self.posts = {"/plain": "plain words", "/etag": "tagged words", "/dated": "dated words"}
+        self.gone: set[str] = set()
+        self.footer = "the first footer"
+        self.not_modified = 0
+        self.asked: Counter[str] = Counter()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+@pytest.fixture
+def site() -> Iterator[Server]:
+    server = Server()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def run(project: Path, site: Server, *, restart: bool = False, **declared: Any) -> CrawlResult:
+    source = read_source({"name": "small", "start": [site.url + "/"], **SHAPE, **declared})
+    with Store(project / "tilth.duckdb") as store:
+        return crawl(store, project, [source], contact="", restart=restart)
+
+
+def last_rows(project: Path) -> dict[str, dict[str, Any]]:
+    """The newest page of each path."""
+    with Store(project / "tilth.duckdb") as store:
+        return {"/" + row["url"].split("/", 3)[3]: row for row in pages(store).to_pylist()}
+
+
+def texts(project: Path) -> dict[str, dict[str, Any]]:
+    with Store(project / "tilth.duckdb") as store:
+        return {row["text"]: row for row in records(store).to_pylist()}
+
+
+def test_what_is_unchanged_is_known_by_its_validators_or_its_bytes(tmp_path: Path, site: Server) -> None:
+    assert run(tmp_path, site).records_new == 3
+    again = run(tmp_path, site)
+    assert (again.pages, again.records_new, again.records_known) == (4, 0, 0)
+    rows = last_rows(tmp_path)
+    assert {path: rows[path]["unchanged"] for path in ("/", "/plain", "/etag", "/dated")} == {
+        "/": "body",
+        "/plain": "body",
+        "/etag": "validator",
+        "/dated": "validator",
+    }
+    assert site.not_modified == 2 and rows["/etag"]["status"] == 304 and rows["/etag"]["error"] is None
+    with Store(tmp_path / "tilth.duckdb") as store:
+        assert sightings(store).num_rows == 3
+    assert again.exit_code == 0 and again.troubles == ()
+
+
+def test_another_footer_around_the_same_text_gives_no_record(tmp_path: Path, site: Server) -> None:
+    run(tmp_path, site)
+    site.footer = "the second footer"
+    again = run(tmp_path, site)
+    assert (again.records_new, again.records_known) == (0, 0)
+    assert last_rows(tmp_path)["/plain"]["unchanged"] == "text"
+
+
+def test_a_changed_text_gives_a_record_that_supersedes_the_old_one(tmp_path: Path, site: Server) -> None:
+    run(tmp_path, site)
+    site.posts["/plain"] = "other words"
+    assert run(tmp_path, site).records_new == 1
+    found = texts(tmp_path)
+    assert found["other words"]["supersedes"] == found["plain words"]["record_id"]
+    assert found["tagged words"]["supersedes"] is None and len(found) == 4
+
+
+def test_a_page_that_is_gone_marks_its_record_until_it_is_there_again(tmp_path: Path, site: Server) -> None:
+    run(tmp_path, site)
+    site.gone = {"/plain", "/etag"}
+    run(tmp_path, site)
+    with Store(tmp_path / "tilth.duckdb") as store:
+        marked = traits(store, "gone").to_pylist()
+        assert records(store).num_rows == 3
+    found = texts(tmp_path)
+    assert {row["record_id"] for row in marked} == {found[t]["record_id"] for t in ("plain words", "tagged words")}
+    assert json.loads(marked[0]["value"])["status"] == 404
+    site.gone = set()
+    run(tmp_path, site)
+    with Store(tmp_path / "tilth.duckdb") as store:
+        assert traits(store, "gone").num_rows == 0
+    assert last_rows(tmp_path)["/etag"]["unchanged"] == "validator"
+
+
+def test_what_was_fetched_lately_is_not_asked_again_but_the_start_pages_are(tmp_path: Path, site: Server) -> None:
+    run(tmp_path, site, recrawl_after="1h")
+    site.posts["/new"] = "new words"
+    again = run(tmp_path, site, recrawl_after="1h")
+    assert (again.pages, again.records_new) == (2, 1)
+    assert site.asked["/"] == 2 and site.asked["/plain"] == 1 and site.asked["/new"] == 1
+
+
+def test_another_declaration_reads_what_was_not_sent_again_out_of_our_own_copy(tmp_path: Path, site: Server) -> None:
+    run(tmp_path, site)
+    again = run(tmp_path, site, fields={"text": "article p"}, item="body", key=None)
+    assert site.not_modified == 2 and again.records_new == 3
+    rows = last_rows(tmp_path)
+    assert (rows["/etag"]["status"], rows["/etag"]["records_found"], rows["/etag"]["unchanged"]) == (304, 1, None)
+
+
+def test_restart_forgets_what_was_fetched_and_adds_no_record_twice(tmp_path: Path, site: Server) -> None:
+    run(tmp_path, site)
+    again = run(tmp_path, site, restart=True)
+    assert (again.pages, again.records_new, again.records_known) == (4, 0, 3)
+    assert site.not_modified == 0
