@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from w3lib.url import canonicalize_url, safe_url_string
 
-from crawlers.site_source import SiteSource
+from crawlers.fetched_source import FetchedSource
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -34,7 +34,7 @@ def host_of(url: str) -> str:
 class Scope:
     """Says of a URL whether a source may go there."""
 
-    source: SiteSource
+    source: FetchedSource
     hosts: frozenset[str] = field(init=False)
     starts: frozenset[str] = field(init=False)
     allow: tuple[tuple[re.Pattern[str], bool], ...] = field(init=False)
