@@ -3,7 +3,7 @@
 A record is bound by every fetch on which it was seen, and by every later answer of the same address: a site that opts
 out after it was crawled is heard as soon as it is crawled again. An image is bound by the page that shows it, too. A
 record that was never seen on a page was brought in by its owner; it is bound by what the project has fetched from the
-address that it names, and else by nothing here.
+address that it names and, out of a WARC file, by what that answer said; else by nothing here.
 """
 
 import json
@@ -14,8 +14,15 @@ import pyarrow as pa
 from store.database import Store, utc_now
 from store.rights import Decision, RightsPolicy, decide
 
+# What answers in WARC files said, which are no pages of this store: it stands with the records.
+SAID_WITH_RECORDS = """
+    SELECT record_id, 'record ' || record_id AS page_id, source_name AS source, metadata ->> '$.rights' AS rights
+    FROM records
+    JOIN sources USING (source_id)
+    WHERE sources.kind = 'warc' AND metadata ->> '$.rights' IS NOT NULL
+"""
 # A record and the pages that bind it.
-BINDING = """
+BINDING = f"""
     SELECT seen.record_id, bound.page_id
     FROM sightings AS seen
     JOIN pages AS shown ON shown.page_id = seen.page_id
@@ -26,13 +33,19 @@ BINDING = """
     UNION
     SELECT record_id, page_id FROM sightings
     UNION
-    SELECT shown.record_id, pages.page_id
+    SELECT shown.record_id, answered.page_id
     FROM (
         SELECT record_id, metadata ->> '$.page' AS address FROM records WHERE modality = 'image'
         UNION
         SELECT record_id, coalesce(url, natural_key) AS address FROM records ANTI JOIN sightings USING (record_id)
     ) AS shown
-    JOIN pages ON pages.url = shown.address AND pages.status < 400
+    JOIN (
+        SELECT page_id, url AS address FROM pages WHERE status < 400
+        UNION
+        SELECT page_id, final_url AS address FROM pages WHERE status < 400
+    ) AS answered USING (address)
+    UNION
+    SELECT record_id, page_id FROM ({SAID_WITH_RECORDS})
 """
 
 
@@ -42,10 +55,15 @@ def refresh_rights(store: Store, policy: RightsPolicy) -> int:
     Pages of one source with the same evidence are decided once. Where nothing is new, one query finds that out.
     """
     waiting = store.read(
-        """
-        SELECT page_id, coalesce(sources.name, '') AS source, coalesce(rights, '') AS rights
-        FROM pages
-        LEFT JOIN sources USING (source_id)
+        f"""
+        SELECT page_id, source, rights
+        FROM (
+            SELECT page_id, coalesce(sources.name, '') AS source, coalesce(rights, '') AS rights
+            FROM pages
+            LEFT JOIN sources USING (source_id)
+            UNION ALL
+            SELECT page_id, source, rights FROM ({SAID_WITH_RECORDS})
+        )
         ANTI JOIN (SELECT page_id FROM page_decisions WHERE policy_hash = $1) AS decided USING (page_id)
         """,
         [policy.hash],

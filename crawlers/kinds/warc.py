@@ -81,10 +81,17 @@ class Source(PageRecords):
 
 
 def read(source: Source, page: FetchedPage) -> Extraction:
-    """The records of a page."""
+    """The records of a page; what its answer said about its use goes with each, for it is no page of the project."""
     from crawlers.extraction.read_page import read_page
+    from crawlers.rights.evidence import page_rights
 
-    return read_page(source, page)
+    found = read_page(source, page)
+    rights = page_rights(page.final_url, robots=None, headers=page.headers, markup=found.rights)
+    if not rights["items"]:
+        return found
+    return replace(
+        found, records=tuple(replace(one, metadata={**one.metadata, "rights": rights}) for one in found.records)
+    )
 
 
 def batches(source: Source, project_folder: Path) -> Iterator[list[FoundRecord]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from store.database import Store
-from store.page_decisions import BINDING
+from store.page_decisions import BINDING, SAID_WITH_RECORDS
 from store.rights import Decision, RightsPolicy
 
 EVIDENCE = pa.schema(
@@ -40,11 +40,12 @@ def evidence_of(store: Store, rows: pa.Table, decisions: Mapping[str, Decision],
             f"""
             SELECT released_rows.record_id, _record,
                    CASE WHEN released_rows.url IS NOT NULL THEN coalesce(final_url, pages.url) END AS url,
-                   fetched_at, status, rights AS evidence
+                   fetched_at, status, coalesce(pages.rights, said.rights) AS evidence
             FROM released_rows
             LEFT JOIN ({BINDING}) AS bound ON bound.record_id = _record
-            LEFT JOIN pages USING (page_id)
-            ORDER BY released_rows.record_id, fetched_at, pages.url, page_id
+            LEFT JOIN pages ON pages.page_id = bound.page_id
+            LEFT JOIN ({SAID_WITH_RECORDS}) AS said ON said.page_id = bound.page_id
+            ORDER BY released_rows.record_id, fetched_at, pages.url, bound.page_id
             """
         )
     hashes = {text: _hash(text) for text in set(found["evidence"].to_pylist())}

@@ -271,6 +271,17 @@ def test_a_record_that_was_read_from_elsewhere_is_bound_by_the_address_that_it_n
     assert other not in record_decisions(store, [one, other])
 
 
+def test_a_record_out_of_a_warc_file_is_bound_by_what_its_answer_said(store):
+    with store.transaction() as db:
+        db.execute("INSERT INTO sources VALUES ('w', 'archive', 'warc', '{}', now())")
+    said_there = [json.dumps({"rights": {"items": NOAI}}), "{}"]
+    rows = pa.table({"text": ["one", "two"], "metadata": said_there})
+    one, other = add_records(store, rows, source_name="archive", source_id="w").record_ids
+    assert [refresh_rights(store, SAFE), refresh_rights(store, SAFE)] == [1, 0]
+    assert record_decisions(store, [one, other])[one].reasons == ("noai",)
+    assert other not in record_decisions(store, [one, other])
+
+
 def test_the_pool_leaves_out_what_may_not_be_labelled_and_takes_the_next_of_its_cluster(store, ids):
     with store.transaction() as db:
         for one in ids[:2]:

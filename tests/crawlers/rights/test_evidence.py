@@ -1,10 +1,13 @@
 """The evidence of a page as it is kept: whole, in a stable order, with its hash."""
 
 import json
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawlers.kinds import warc
+from crawlers.page import FetchedPage
 from crawlers.rights.aipref import DRAFTS
 from crawlers.rights.evidence import as_json, evidence_hash, page_rights, rights_of
 from crawlers.rights.markup import markup_rights
@@ -65,6 +68,18 @@ def test_a_page_without_evidence_says_so_in_few_bytes():
 def test_what_the_request_gathered_is_in_the_row():
     told = json.loads(rights_of({"robots": "none", "rights": {"items": RESERVED.for_url(URL)}}, URL, [], None))
     assert kinds(told) == {("robots", "none"), ("tdm-reservation", "1")}
+
+
+def test_records_out_of_a_warc_file_carry_what_their_answer_said():
+    source = warc.Source.declare(
+        {"name": "archive", "kind": "warc", "files": ["a.warc.gz"], "item": "body", "fields": {"text": "p"}}
+    )
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    body = b"<html><body><p>Some text of a post</p></body></html>"
+    headers = (("content-type", "text/html"), ("x-robots-tag", "noai"))
+    page = FetchedPage(URL, URL, 200, headers, body, "http", "page", {}, at)
+    (record,) = warc.read(source, page).records
+    assert kinds(record.metadata["rights"]) == {("noai", "noai")}
 
 
 ITEMS = st.lists(
