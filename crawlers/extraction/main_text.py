@@ -9,7 +9,8 @@ from typing import Any
 from crawlers.extraction.element_text import element_text, one_line
 from crawlers.extraction.html_page import HtmlPage
 
-FURNITURE = frozenset({"nav", "header", "footer", "aside", "form", "button", "select", "dialog", "menu"})
+FURNITURE = frozenset({"nav", "footer", "aside", "form", "button", "select", "dialog", "menu"})
+MENUS = "//nav[not(ancestor::main | ancestor::article)]"
 MAIN = "//main | //article | //*[@role='main']"
 LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
 
@@ -21,7 +22,9 @@ def main_text(page: HtmlPage) -> tuple[str, dict[str, str]]:
     document: Any = None
     if page.text.strip():
         document = bare_extraction(page.text, url=page.url, with_metadata=True, include_comments=False)
-    words = (getattr(document, "text", None) or "").strip() or _inside_main(page)
+    words = (getattr(document, "text", None) or "").strip()
+    if not words or _holds_menu(page, words):
+        words = _inside_main(page) or words
     found = {name: getattr(document, name, None) for name in ("title", "author", "date", "description")}
     found["language"] = language(page)
     canonical = page.parsed.xpath("//link[@rel='canonical']/@href").get()
@@ -38,8 +41,13 @@ def language(page: HtmlPage) -> str | None:
     return next((tag for tag in tags if LANGUAGE.fullmatch(tag)), None)
 
 
+def _holds_menu(page: HtmlPage, words: str) -> bool:
+    found = set(words.split("\n"))
+    menus = (set(element_text(menu.root).split("\n")) - {""} for menu in page.parsed.xpath(MENUS))
+    return any(menu and menu <= found for menu in menus)
+
+
 def _inside_main(page: HtmlPage) -> str:
-    # Trafilatura gives nothing for a few words alone; where the page says which part of it is meant, that is it.
-    return "\n".join(
-        filter(None, (element_text(element.root, without=FURNITURE) for element in page.parsed.xpath(MAIN)[:1]))
-    )
+    # Of a page with few words trafilatura gives nothing, or all; where the page says which part is meant, it is that.
+    part = page.parsed.xpath(MAIN)[:1]
+    return element_text(part[0].root, without=FURNITURE) if part else ""

@@ -177,3 +177,10 @@ def test_links_can_be_named_by_xpath() -> None:
 def test_what_the_markup_says_about_its_use_is_kept() -> None:
     assert extract(site(), URL, b"<meta name=robots content=noai><p>x").rights
     assert extract(site(), URL, b"<p>x").rights == {}
+
+
+def test_a_short_page_gives_its_main_part_without_the_menu() -> None:
+    page = """<nav><ul><li><a href=/>Home</a></li><li><a href=/all>All</a></li></ul></nav><main><h1>Closed</h1>
+    <p>The pool is closed today.</p><button>Reply</button></main><footer>Imprint</footer>"""
+    found = extract(read_source({"name": "x", "start": [URL]}), URL, page.encode())
+    assert [record.text for record in found.records] == ["Closed\nThe pool is closed today."]
