@@ -8,11 +8,14 @@ The same evidence gives the same bytes and the same hash, in whatever order it w
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from crawlers.rights.aipref import DRAFTS
-from crawlers.rights.headers import header_rights
+from crawlers.rights.headers import HEADERS, header_rights
 from crawlers.rights.words import Item, in_order, item
+
+_Said = tuple[tuple[str, str, str], ...]
 
 VERSION = 1
 TDM_PRIORITY = ("tdmrep.json", "header", "meta")
@@ -57,10 +60,21 @@ def rights_of(
 
     `meta["robots"]` is the verdict, `meta["rights"]` what `crawlers.rights.middleware` gathered of the host.
     """
-    gathered = meta.get("rights") or {}
-    return as_json(
-        page_rights(url, robots=meta.get("robots"), host=gathered.get("items", ()), headers=headers, markup=markup)
-    )
+    sent = tuple((name.lower(), value) for name, value in headers if name.lower() in HEADERS)
+    host, said = ((meta.get("rights") or {}).get("items", ()), (markup or {}).get("items", ()))
+    # Most pages of a host say the same: what they say is made into JSON once. The address matters to headers alone.
+    return _row(url if sent else "", meta.get("robots"), _as_tuples(host), sent, _as_tuples(said))
+
+
+@lru_cache(maxsize=4_096)
+def _row(url: str, robots: str | None, host: _Said, sent: tuple[tuple[str, str], ...], markup: _Said) -> str:
+    items = [item(kind, value, where) for kind, value, where in host]
+    said = {"items": [{"kind": kind, "value": value, "where": where} for kind, value, where in markup]}
+    return as_json(page_rights(url, robots=robots, host=items, headers=sent, markup=said))
+
+
+def _as_tuples(items: Iterable[Mapping[str, Any]]) -> _Said:
+    return tuple((str(one["kind"]), str(one["value"]), str(one["where"])) for one in items)
 
 
 def evidence_hash(evidence: Mapping[str, Any]) -> str:

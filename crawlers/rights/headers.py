@@ -7,6 +7,9 @@ from urllib.parse import urljoin
 from crawlers.rights.aipref import header_preferences
 from crawlers.rights.words import DIRECTIVES, VALUED_DIRECTIVES, Item, directive_item, item
 
+HEADERS = frozenset({"x-robots-tag", "tdm-reservation", "tdm-policy", "content-usage", "link"})
+"""Those that may say something, in lower case."""
+
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^;,<>=\"]+(?:=\s*(?:\"[^\"]*\"|[^;,\"]*))?)*)")
 _AGENT = re.compile(r"^\s*([A-Za-z0-9*][\w .*/-]*?)\s*:\s*(.*)$", re.DOTALL)
 _WEEKDAY = re.compile(r"^(mon|tue|wed|thu|fri|sat|sun)[a-z]*$", re.IGNORECASE)

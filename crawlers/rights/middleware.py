@@ -16,7 +16,7 @@ from crawlers.rights.evidence import page_rights
 from crawlers.rights.robots_txt import RobotsEvidence
 from crawlers.rights.tdmrep import PATH, TdmFile
 from crawlers.rights.words import Item, item
-from store.rights import SAID_IN_WORDS, RightsPolicy, decide
+from store.rights import DEFAULT_FORBIDS, SAID_IN_WORDS, RightsPolicy, decide
 
 IN_MEMORY = 500
 LONG = 32 * 1024
@@ -37,6 +37,8 @@ class Rights:
         self._tdmrep = crawler.settings.getbool("RIGHTS_TDMREP", True)
         declared = crawler.settings.get("RIGHTS_POLICY")
         self._policy = RightsPolicy.from_declared(declared) if declared else RightsPolicy()
+        # What robots.txt disallows does not come here.
+        self._may_forbid = any(self._policy.forbidden_by(signal) == "fetch" for signal in DEFAULT_FORBIDS)
         self._read: OrderedDict[tuple[str, str], tuple[float, Any]] = OrderedDict()
 
     @classmethod
@@ -65,6 +67,8 @@ class Rights:
             elif rules := await self._parsed(root, PATH, file, TdmFile.parse):
                 items += rules.for_url(request.url)
         meta["rights"] = {"items": items}
+        if not self._may_forbid:
+            return None
         evidence = page_rights(request.url, robots=meta.get("robots"), host=items)
         decision = decide(evidence, self._policy, source=meta.get("source", ""))
         if not decision.fetch:

@@ -18,6 +18,7 @@ from store.ai_agents import AGENT_SPELLING
 
 MOST_RULES = 2_000
 WHERE = "robots.txt"
+SHUT_OUT = ("disallow:/",)
 
 _OF_INTEREST = frozenset({"*", AGENT, *AGENT_SPELLING})
 _READERS = {"content-usage": preferences, "content-signal": signals}
@@ -29,14 +30,15 @@ class UsageRule:
 
     name: str
     path: str
-    said: str
+    said: tuple[Item, ...]
 
 
 @dataclass(frozen=True)
 class Group:
-    """A group of the file: its agents, as far as they matter here, and what it says about use."""
+    """A group of the file: its agents, as far as they matter here, its rules as written, and what it says about use."""
 
     agents: frozenset[str]
+    rules: tuple[str, ...]
     usage: tuple[UsageRule, ...]
 
 
@@ -63,17 +65,13 @@ class RobotsEvidence:
 
     def for_url(self, url: str) -> list[Item]:
         """What the file says of the URL, as evidence."""
-        verdicts: dict[tuple[int, ...], bool] = {}
-        found = []
-        for agent in self.named_agents:
-            groups = self._groups_of[agent]
-            if groups not in verdicts:  # agents in the same groups fare alike
-                verdicts[groups] = bool(self._parsed.can_fetch(url, agent))
-            found.append(item("ai-agent-allowed" if verdicts[groups] else "ai-agent-disallowed", agent, WHERE))
-        path = path_of(url)
-        for name, read in _READERS.items():
-            for rule in self._strongest(name, path):
-                found += read(rule.said, WHERE)
+        found: list[Item] = []
+        for rules, agents in self._alike.items():
+            allowed = rules != SHUT_OUT and (not rules or bool(self._parsed.can_fetch(url, agents[0])))
+            found += [item("ai-agent-allowed" if allowed else "ai-agent-disallowed", agent, WHERE) for agent in agents]
+        if self._usage:
+            path = path_of(url)
+            found += [one for name in _READERS for rule in self._strongest(name, path) for one in rule.said]
         return found
 
     def _strongest(self, name: str, path: str) -> list[UsageRule]:
@@ -87,11 +85,13 @@ class RobotsEvidence:
         return Protego.parse(only_groups_of(self.text, self.named_agents))
 
     @cached_property
-    def _groups_of(self) -> dict[str, tuple[int, ...]]:
-        return {
-            agent: tuple(place for place, group in enumerate(self._groups) if agent.lower() in group.agents)
-            for agent in self.named_agents
-        }
+    def _alike(self) -> dict[tuple[str, ...], list[str]]:
+        """The named agents by the rules that hold for them: those under the same rules fare alike."""
+        found: dict[tuple[str, ...], list[str]] = {}
+        for agent in self.named_agents:
+            rules = {rule for group in self._groups if agent.lower() in group.agents for rule in group.rules}
+            found.setdefault(tuple(sorted(rules)), []).append(agent)
+        return found
 
     @cached_property
     def _usage(self) -> tuple[UsageRule, ...]:
@@ -107,6 +107,7 @@ class RobotsEvidence:
 def _groups(text: str) -> Iterator[Group]:
     agents: set[str] = set()
     usage: list[UsageRule] = []
+    rules: list[str] = []
     naming = False
     for line in text.splitlines():
         key, colon, value = line.split("#", 1)[0].partition(":")
@@ -116,15 +117,18 @@ def _groups(text: str) -> Iterator[Group]:
         if key not in ("user-agent", "useragent"):
             naming = False
             if key in _READERS and value:
-                usage.append(UsageRule(key, *_path_and_said(value)))
+                path, said = _path_and_said(value)
+                usage.append(UsageRule(key, path, tuple(_READERS[key](said, WHERE))))
+            elif value:
+                rules.append(f"{key}:{value}")
             continue
         if not naming:
-            yield Group(frozenset(agents), tuple(usage))
-            agents, usage, naming = set(), [], True
+            yield Group(frozenset(agents), tuple(rules), tuple(usage))
+            agents, rules, usage, naming = set(), [], [], True
         name = value.split("/", 1)[0].strip().lower()
         if name in _OF_INTEREST:
             agents.add(name)
-    yield Group(frozenset(agents), tuple(usage))
+    yield Group(frozenset(agents), tuple(rules), tuple(usage))
 
 
 def _path_and_said(value: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawlers.manners.robots_file import robots_for_agents
 from crawlers.rights.robots_txt import RobotsEvidence
 
 
@@ -34,3 +35,13 @@ def test_an_html_page_in_its_place_says_nothing():
 @given(st.text(max_size=300))
 def test_whatever_the_file_says_nothing_is_raised(text):
     RobotsEvidence(f"User-agent: *\n{text}").for_url("https://forum.example/x?y=%zz")
+
+
+@given(
+    st.lists(st.sampled_from(["Disallow: /", "Disallow:", "Allow: /", "Disallow: /t", "Crawl-delay: 1"]), max_size=4)
+)
+def test_every_agent_fares_as_the_parser_of_robots_txt_says(rules):
+    text = "\n".join(["User-agent: GPTBot", "User-agent: CCBot", *rules, "", "User-agent: ClaudeBot", *rules[1:]])
+    url = "https://forum.example/t/1"
+    expected = robots_for_agents(text, url, ["GPTBot", "CCBot", "ClaudeBot"])
+    assert agents(text) == {agent: "allowed" if may else "disallowed" for agent, may in expected.items()}
