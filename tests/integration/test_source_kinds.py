@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -102,6 +103,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked[self.path] += 1
         kind, body = self.server.pages.get(self.path, ("text/plain", b""))
         status = 200 if self.path in self.server.pages else 404
+        if self.path.startswith("/api/endless"):
+            n = sum(self.server.asked.values())
+            told = {"posts": [{"id": n, "body": f"post {n}"}], "links": {"next": f"/api/endless?after={n}"}}
+            status, kind, body = 200, "application/json", json.dumps(told).encode()
         if self.path.startswith("/api/") and self.headers.get("Authorization") != f"Bearer {TOKEN}":
             status, body = 401, b"{}"
         body = body.replace(b"{host}", self.server.url.encode())
@@ -251,6 +256,7 @@ def test_a_watched_feed_is_brought_in_at_once_and_left_by_an_interrupt(tmp_path:
         assert watch.stdout is not None
         try:
             first = watch.stdout.readline()
+            time.sleep(0.5)  # an interrupt in the midst of printing a line has it printed twice
             watch.send_signal(signal.SIGINT)
             rest, complaints = watch.communicate(timeout=60)
         finally:
@@ -435,6 +441,7 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
         endless = [{"id": n, "body": "x"} for n in range(2)]
         site.pages["/api/round"] = (JSON, json.dumps({"posts": endless, "links": {"next": "/api/round"}}).encode())
         tables.append(example_at("posts", "round", "/api/round"))
+        tables.append(example_at("posts", "endless", "/api/endless").replace("key =", "max_pages = 5\nkey ="))
         cut = site.pages["/feed.xml"][1].split(b"</channel>")[0]
         site.pages["/cut.xml"] = (XML, cut)
         tables.append(example_at("news", "cut", "/cut.xml"))
@@ -471,9 +478,15 @@ def test_an_api_whose_next_page_is_itself_is_asked_once(troubled: Troubled) -> N
     assert troubled.asked["/api/round"] == 1
 
 
+def test_an_api_whose_pages_never_end_ends_at_max_pages(troubled: Troubled) -> None:
+    assert sum(count for path, count in troubled.asked.items() if path.startswith("/api/endless")) == 5
+    assert len(found(troubled.folder, "endless")) == 5
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
+        ("endless", "fetched as many pages as it may"),
         ("round", "/api/round: the next page is this page again; the pages were not followed further."),
         ("deep", "/level3.xml: sitemaps in it (1) lie under more than 3 indexes; raise max_index_depth"),
         ("cut", "what could be read of it was."),
