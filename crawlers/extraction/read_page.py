@@ -143,6 +143,6 @@ def _note_images(source: PageRecords, page: HtmlPage, item: Item | None, about: 
 
 
 def _rights(page: HtmlPage) -> dict[str, object]:
-    from crawlers.rights.markup import markup_rights
+    from crawlers.rights.markup import rights_in
 
-    return dict(markup_rights(page.text, page.url))
+    return rights_in(page.parsed.root, page.text, page.url)

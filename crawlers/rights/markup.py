@@ -26,6 +26,7 @@ _AGENT_NAME = re.compile(r"(bot|spider|crawler|slurp|extended)\b", re.IGNORECASE
 _CC = re.compile(
     r"https?://(?:www\.)?creativecommons\.org/(?:licenses|licences|publicdomain)/[^\s\"'<>]+", re.IGNORECASE
 )
+_OF_LICENCES = re.compile(r"licen|creativecommons", re.IGNORECASE)
 _DUBLIN_CORE = ("dcterms.license", "dcterms.licence", "dc.license", "dcterms.rights", "dc.rights", "dcterms:license")
 _SAME_PAGE = ("@graph", "mainentity", "mainentityofpage", "ispartof")
 
@@ -49,8 +50,22 @@ def markup_rights(html_text: str, url: str) -> dict[str, Any]:
         tree = html.document_fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text, count=1))
     except (etree.ParserError, etree.XMLSyntaxError, ValueError, AssertionError):
         return {}
-    found = in_order([*_meta(tree, url), *_licence_links(tree, url), *_json_ld(tree, url)])
-    return {"items": found} if found else {}
+    return rights_in(tree, text, url)
+
+
+def rights_in(tree: Any, text: str, url: str) -> dict[str, Any]:
+    """The same of a page that lxml has parsed already.
+
+    Args:
+        tree: Its root.
+        text: What it was parsed from.
+    """
+    found = list(_meta(tree, url))
+    # Most pages say nothing of a licence, and have many links.
+    if _OF_LICENCES.search(text):
+        found += [*_licence_links(tree, url), *_json_ld(tree, url)]
+    kept = in_order(found)
+    return {"items": kept} if kept else {}
 
 
 def _meta(tree: Any, url: str) -> Iterator[Item]:
