@@ -32,7 +32,7 @@ from crawlers.manners.robots import RobotsAndDelay
 from crawlers.manners.turns import hosts_of
 from crawlers.page_error import BrowserLost, LoginFailed, OutOfScope, SessionOver
 from crawlers.safety.egress import Egress
-from crawlers.safety.gate import Gate
+from crawlers.safety.of_crawl import egress_of
 
 PATIENCE = 30.0
 """Seconds that a page waits in its browser for a turn of a host; a page whose host is further off goes back."""
@@ -47,10 +47,7 @@ TRANSPORT = {
 
 
 class Browsers:
-    """The browsers and the sessions of a crawl.
-
-    Where the crawler has a `gate`, the browsers leave this machine through an `Egress` of their own alone.
-    """
+    """The browsers and the sessions of a crawl; what the browsers ask for leaves through an `Egress` alone."""
 
     def __init__(self, crawler: Crawler) -> None:
         settings = crawler.settings
@@ -82,9 +79,6 @@ class Browsers:
     async def close(self) -> None:
         """End the browsers."""
         await self._pool.close()
-        if self._egress is not None:
-            await self._egress.close()
-            self._egress = None
 
     # -- drawn pages --------------------------------------------------------------------------------------------------
     async def response(self, request: Request) -> Response:
@@ -149,13 +143,7 @@ class Browsers:
         )
 
     async def _arguments(self) -> tuple[str, ...]:
-        gate: Gate | None = getattr(self._crawler, "gate", None)
-        if gate is None:
-            return ()
-        if self._egress is None:
-            egress = Egress(gate)
-            await egress.start()
-            self._egress = egress
+        self._egress = await egress_of(self._crawler)
         return self._egress.launch_args()
 
     def _turn(self, host: str) -> AbstractAsyncContextManager[Turn | None]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
+NO_POPUPS = "--block-new-web-contents"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Chromium:
                 playwright = await async_playwright().start()
                 browser = await playwright.chromium.launch(
                     executable_path=str(chosen.path),
-                    args=[*chosen.args, *args, mark, own_mark],
+                    args=[*chosen.args, *args, NO_POPUPS, mark, own_mark],
                     handle_sigint=False,
                     handle_sigterm=False,
                     handle_sighup=False,

@@ -30,6 +30,8 @@ STREAMS = frozenset({"EventSource", "WebSocket"})
 MOST_DOCUMENTS = 20
 """A page whose main frame moves on more often than this runs in a circle."""
 MOST_REQUESTS = 1_000
+TOLD_ELSEWHERE = frozenset({"Document", "Other"})
+"""The end of a frame's document and of a worker's script is told in a session of their own."""
 UNREACHED = frozenset({"ConnectionClosed", "ConnectionReset", "ConnectionRefused", "ConnectionFailed", "TimedOut"})
 LONGEST_TURN = 2.0
 """Seconds after an answer's head for which its body may hold the host's turn: a document that waits for a script of its
@@ -71,6 +73,7 @@ class Watched:
         blocked: The first document of the main frame that was not let through, and why.
         is_blocked: Set with `blocked`.
         far_off: The host's turn is further off than is waited for; the page was not asked for.
+        frames: The ids of the frames in it.
         documents, requests: How many it has asked for.
         open: How many requests that could change the text are under way.
         quiet_since: When the last of them ended, on the loop's clock.
@@ -88,10 +91,20 @@ class Watched:
     requests: int = 0
     open: int = 0
     quiet_since: float = 0.0
+    frames: set[str] = field(default_factory=set)
     exchanges: dict[str, Exchange] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
     whole: dict[str, asyncio.Event] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+    async def has_frame(self, frame: str | None) -> bool:
+        """Whether a frame is the page's; what is told of it may come a moment after what it asks for."""
+        for _ in range(10):
+            if frame in self.frames:
+                return True
+            await asyncio.sleep(0.02)
+        return False
 
 
 @dataclass
@@ -140,6 +153,8 @@ class Guard:
         session.on("Network.requestWillBeSent", lambda event: page.known.add(event["requestId"]))
         for name in ("Network.loadingFinished", "Network.loadingFailed"):
             session.on(name, lambda event: page.whole.setdefault(event["requestId"], asyncio.Event()).set())
+        session.on("Page.frameAttached", lambda event: page.frames.add(event["frameId"]))
+        await session.send("Page.enable")
         page.frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
         await session.send("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
 
@@ -196,7 +211,8 @@ class Guard:
                     turn.answered(exchange.status, exchange.headers)
                 elif turn is not None and exchange.trouble in UNREACHED:
                     turn.failed(f"the browser could not reach it ({exchange.trouble})")
-                await _until_whole(page, event.get("networkId"), exchange)
+                if main or event["resourceType"] not in TOLD_ELSEWHERE:
+                    await _until_whole(page, event.get("networkId"), exchange)
         finally:
             if not answered:
                 self._soon(self._refuse(paused))
@@ -218,6 +234,8 @@ class Guard:
         if kind != "Document":
             return None
         page.documents += main
+        if not main and not await page.has_frame(event.get("frameId")):
+            return "it is a window of its own"
         why = await page.judge(url)
         if main and why is None and page.documents > MOST_DOCUMENTS:
             why = f"that is the page's move number {page.documents}"
