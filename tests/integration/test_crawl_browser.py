@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from crawlers.outcome import CrawlResult
 from store.database import Store
 from store.pages import pages
 from store.records import records
+from tests.integration.test_crawl_proving_site import POST, two_free_ports
 
 PLAIN = 6
 DRAWN = 6
@@ -115,6 +118,22 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
+@pytest.fixture(scope="module")
+def forum(shared: Path) -> Iterator[str]:
+    """The proving site with 130 posts, of which `/app` shows 20 more at each scroll or click."""
+    program, rows = shared / "sites" / "proving_site.py", shared / "data" / "banking77" / "train.csv"
+    if not program.is_file() or not rows.is_file():
+        pytest.skip(f"needs the proving site in {shared}")
+    port = two_free_ports()
+    options = ["--data", str(rows), "--port", str(port), "--limit", "130", "--crawl-delay", "0"]
+    server = subprocess.Popen([sys.executable, str(program), *options], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None and server.stdout.readline()
+    yield f"http://127.0.0.1:{port}"
+    server.terminate()
+    server.wait()
+    server.stdout.close()
+
+
 def source(site: Server, name: str, *starts: str, **declared: Any) -> Any:
     shape = {"item": "article", "key": "::attr(data-post)", "fields": {"text": "p.body"}}
     return read_source({"name": name, "start": [site.url + start for start in starts], **shape, **declared})
@@ -133,6 +152,15 @@ def kept(project: Path) -> dict[str, dict[str, Any]]:
 def texts(project: Path) -> list[str]:
     with Store(project / "tilth.duckdb") as store:
         return sorted(records(store)["text"].to_pylist())
+
+
+def test_all_posts_of_an_endless_list_are_had_by_scrolling_and_by_clicking(project: Path, forum: str) -> None:
+    app = {"start": [f"{forum}/app"], "render": "browser", "wait_for": "article.post", **POST}
+    scrolled = read_source({"name": "scrolled", "steps": [{"scroll": "until-nothing-new"}], **app})
+    clicked = read_source({"name": "clicked", "steps": [{"click": "#more", "times": 6}], **app})
+    result = run(project, scrolled, clicked, timeout=20.0)
+    assert result.records_new == 260
+    assert [(row["records_found"], row["error"]) for row in kept(project).values()] == [(130, None)]
 
 
 def test_one_crawl_fetches_some_pages_over_http_and_draws_others_under_one_crawl_delay(
