@@ -122,13 +122,13 @@ def try_url(
 
 
 def _source_for(project: Project, url: str, name: str | None) -> tuple["FetchedSource", bool]:
-    from crawlers.kinds import is_fetched, read_source
+    from crawlers.fetched_source import FetchedSource
     from crawlers.scope import Scope, canonical_url
 
     sources = declared_sources(project)
     for one in sources:
         if name == one.name:
-            if not is_fetched(one):
+            if not isinstance(one, FetchedSource):
                 raise NotFetched(f'source "{name}" is of kind "{one.kind}", which fetches no pages; crawl it at once.')
             return one, True
     if name is not None:
@@ -136,14 +136,22 @@ def _source_for(project: Project, url: str, name: str | None) -> tuple["FetchedS
         raise SourceUnknown(f'{project.file_path.name}: there is no source "{name}"; declared are: {known}.')
     where = canonical_url(url) or url
     for one in sources:
-        if is_fetched(one) and one.kind == "site" and Scope(one).why_not(where) is None:
+        if isinstance(one, FetchedSource) and one.kind == "site" and Scope(one).why_not(where) is None:
             return one, True
-    return read_source({"name": "try", "kind": "site", "start": [url]}), False
+    return _fetched({"name": "try", "kind": "site", "start": [url]}), False
+
+
+def _fetched(declared: Mapping[str, Any]) -> "FetchedSource":
+    from crawlers.fetched_source import FetchedSource
+    from crawlers.kinds import read_source
+
+    source = read_source(declared)
+    assert isinstance(source, FetchedSource)
+    return source
 
 
 def _only(source: "FetchedSource", url: str, rendered: str) -> "FetchedSource":
     """The source, to fetch this one URL in this way."""
-    from crawlers.kinds import read_source
     from crawlers.scope import canonical_url
 
     declared = source.declared()
@@ -155,7 +163,7 @@ def _only(source: "FetchedSource", url: str, rendered: str) -> "FetchedSource":
         declared = {key: value for key, value in declared.items() if key not in ("wait_for", "steps", "login")}
     if "start" in type(source).model_fields:
         declared["start"] = [url]
-    return read_source(declared | {"render": rendered, "max_pages": 1, "max_depth": 0})
+    return _fetched(declared | {"render": rendered, "max_pages": 1, "max_depth": 0})
 
 
 def _look(project: Project, source: "FetchedSource", rendered: str) -> Look:

@@ -101,7 +101,7 @@ def table(state: "LiveState", now: float) -> "RenderableType":
             next_of(host, now),
         )
     more = len(state.hosts) - HOSTS_SHOWN
-    shown = [Text(summary(state)), rows]
+    shown: list[RenderableType] = [Text(summary(state)), rows]
     return Group(*shown, Text(f"and {more} more hosts", style="dim")) if more > 0 else Group(*shown)
 
 
