@@ -30,6 +30,7 @@ def make_project(folder: Path, *, contact: str = "") -> Path:
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text(
-            "studio/\n*.duckdb*\nfrontier.sqlite*\nwarc/\nmedia/\nmodels/\nreleases/\nreport.html\n", encoding="utf-8"
+            "studio/\nsessions/\npii.key\n*.duckdb*\nfrontier.sqlite*\nwarc/\nmedia/\nmodels/\nreleases/\nreport.html\n",
+            encoding="utf-8",
         )
     return path
