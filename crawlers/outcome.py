@@ -41,6 +41,7 @@ class CrawlResult:
         left_over: Pages that an earlier crawl had fetched and that this one brought in.
         seconds: How long it took.
         troubles: What a person should look at, worst first.
+        unchanged: Pages that are as they were at the last crawl, and were not read again.
     """
 
     pages: int
@@ -52,6 +53,7 @@ class CrawlResult:
     left_over: int
     seconds: float
     troubles: tuple[Trouble, ...]
+    unchanged: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -172,7 +174,7 @@ class Outcome:
         self._told: list[Trouble] = []
         self._statuses: Counter[int | None] = Counter()
         self._errors: Counter[str] = Counter()
-        self._disallowed = self._left_over = self.pages = self.new = self.known = 0
+        self._disallowed = self._left_over = self._unchanged = self.pages = self.new = self.known = 0
 
     def hear_read(self, read: ReadIn) -> None:
         """Count a source that was read and not fetched."""
@@ -220,9 +222,12 @@ class Outcome:
             if page["robots"] == "disallowed":
                 self._disallowed += 1
                 continue
-            self._statuses[page["status"]] += 1
-            if page["error"]:
-                self._errors[page["error"].split(":", 1)[0]] += 1
+            kind = (page["error"] or "").split(":", 1)[0]
+            if kind != "rights":  # it was not asked for
+                self._statuses[page["status"]] += 1
+            self._unchanged += page.get("unchanged") is not None
+            if kind:
+                self._errors[kind] += 1
 
     def result(self, seconds: float) -> CrawlResult:
         """All of it."""
@@ -237,6 +242,7 @@ class Outcome:
             left_over=self._left_over,
             seconds=seconds,
             troubles=tuple(sorted(troubles, key=lambda trouble: not trouble.refused)),
+            unchanged=self._unchanged,
         )
 
 
@@ -253,6 +259,14 @@ def _of_start(error: str) -> str:
         "connection": "check the address and that the site is up",
         "robots": "the site does not want it crawled; ask its owner, or choose another start",
         "redirect": "write the address that it leads to as the start, if that is meant",
+        "rights": "choose another start, or change the policy if you may",
+        "soft-404": "check the address",
+        "too-large": "if it is meant to be so large, raise max_mb under [crawl]",
+        "extract": "leave it out, or raise extract_seconds under [crawl]",
+        "tls": "the people of the site must put that right",
+        "unsafe": "where that machine is meant, write it as a start URL or under hosts",
+        "proxy": "check [proxies] and that the proxy is up",
+        "login": "check [source.login] and the credentials in the environment",
     }.get(kind, "open it in a browser to see why")
     reading = {"status": said.replace("the server ", ""), "not-html": f"is no HTML page: {said}"}.get(
         kind, f"could not be had: {said}"

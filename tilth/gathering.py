@@ -40,13 +40,21 @@ class Crawled:
     def lines(self) -> list[str]:
         """The figures."""
         found = self.result
-        statuses = ", ".join(f"{count} × {status or 'no answer'}" for status, count in found.statuses.items())
+        statuses = ", ".join(f"{count} × {status or 'no whole answer'}" for status, count in found.statuses.items())
         lines = [
-            f"{found.pages} pages in {found.seconds:.0f} s ({statuses}); {found.records_new} new records, "
-            f"{found.records_known} met again."
+            f"{_pages(found.pages)} in {found.seconds:.0f} s{f' ({statuses})' if statuses else ''}; "
+            f"{_counted(found.records_new, 'new record')}, {found.records_known} met again."
         ]
+        if found.unchanged:
+            lines.append(f"{_pages(found.unchanged)} did not change since the last crawl and gave no new record.")
+        if found.errors:
+            kinds = ", ".join(
+                f"{count} {kind}" for kind, count in sorted(found.errors.items(), key=lambda one: (-one[1], one[0]))
+            )
+            lines.append(f"{_pages(sum(found.errors.values()))} could not be had or read: {kinds}.")
         if found.disallowed:
-            lines.append(f"{found.disallowed} pages are disallowed by robots.txt and were not fetched.")
+            is_, was = ("is", "was") if found.disallowed == 1 else ("are", "were")
+            lines.append(f"{_pages(found.disallowed)} {is_} disallowed by robots.txt and {was} not fetched.")
         return lines
 
     def as_dict(self) -> dict[str, Any]:
@@ -56,11 +64,20 @@ class Crawled:
             "statuses": {str(status): count for status, count in self.result.statuses.items()},
             "records_new": self.result.records_new,
             "records_known": self.result.records_known,
+            "unchanged": self.result.unchanged,
             "disallowed": self.result.disallowed,
             "errors": dict(self.result.errors),
             "seconds": self.result.seconds,
             "troubles": self.troubles,
         }
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _pages(count: int) -> str:
+    return _counted(count, "page")
 
 
 def declared_sources(project: Project) -> list["Declaration"]:

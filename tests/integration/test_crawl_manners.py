@@ -1,10 +1,6 @@
 """Manners on the proving site: the delay that it asks for is kept, and so is Retry-After, over two crawls."""
 
 import itertools
-import json
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,31 +13,15 @@ from crawlers.kinds import read_source
 from crawlers.outcome import CrawlResult
 from store.database import Store
 from store.pages import pages
-from tests.integration.test_crawl_proving_site import two_free_ports
+from tests.proving_site import POST, proving_site, stats
 
 DELAY = 0.5
-POST = {"item": "article.post", "key": "::attr(data-post)", "fields": {"text": "p.body"}}
 
 
 @pytest.fixture
 def site(shared: Path) -> Iterator[str]:
-    program, rows = shared / "sites" / "proving_site.py", shared / "data" / "banking77" / "train.csv"
-    if not program.is_file() or not rows.is_file():
-        pytest.skip(f"needs the proving site in {shared}")
-    for _ in range(5):
-        port = two_free_ports()
-        options = ["--data", rows, "--port", str(port), "--limit", "40", "--crawl-delay", str(DELAY)]
-        server = subprocess.Popen(
-            [sys.executable, program, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        assert server.stdout is not None
-        if server.stdout.readline():
-            break
-        server.wait()
-    yield f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.wait()
-    server.stdout.close()
+    with proving_site(shared, posts=40, crawl_delay=DELAY) as url:
+        yield url
 
 
 def run(project: Path, *sources: dict[str, Any]) -> CrawlResult:
@@ -51,8 +31,7 @@ def run(project: Path, *sources: dict[str, Any]) -> CrawlResult:
 
 def asked(site: str) -> list[tuple[float, str]]:
     """When the site was asked for what."""
-    with urllib.request.urlopen(site + "/__stats", timeout=10) as answer:
-        return [(at, path) for at, path in json.load(answer)["times"]]
+    return [(at, path) for at, path in stats(site)["times"]]
 
 
 def test_two_crawls_keep_the_delay_and_retry_after_and_fetch_robots_once(site: str, tmp_path: Path) -> None:

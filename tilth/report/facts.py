@@ -103,7 +103,8 @@ def _crawl_rows(store: Store) -> list[dict[str, Any]]:
     for row in pages.page_counts(store).to_pylist():
         found = rows.setdefault((row["source_name"], row["rendered"]), Counter())
         disallowed = row["robots"] == "disallowed"
-        good = row["status"] is not None and 200 <= row["status"] < 300 and not row["error_kind"]
+        # A page that was not sent again (304), or leads to one that is kept by itself (301), is no failure.
+        good = row["status"] is not None and not row["error_kind"]
         found["disallowed" if disallowed else "pages" if good else "failed"] += row["pages"]
         found["bytes"] += row["body_bytes"]
     return [
