@@ -13,7 +13,8 @@ from scrapy.http import Response
 class Archive:
     """A downloader middleware, next to the network: there a body is as it was received, still compressed.
 
-    Leaves in `request.meta`: `warc` (a `Position`), `fetched_at`, and `answer` (status and headers of the last answer).
+    Leaves in `request.meta`: `warc` (a `Position`), `fetched_at`, and `answer` (status and headers of the last
+    answer), `sent` (its headers in order).
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -26,7 +27,7 @@ class Archive:
 
     def process_request(self, request: Request) -> None:
         """Forget what an earlier try or hop left in the request's meta."""
-        for name in ("warc", "fetched_at", "answer", "download_latency"):
+        for name in ("warc", "fetched_at", "answer", "sent", "download_latency"):
             request.meta.pop(name, None)
 
     def process_response(self, request: Request, response: Response) -> Response:
@@ -53,5 +54,7 @@ class Archive:
             raise
         request.meta["warc"] = position
         request.meta["fetched_at"] = at
-        request.meta["answer"] = (response.status, {name.lower(): value for name, value in headers})
+        sent = tuple((name.lower(), value) for name, value in headers)
+        request.meta["sent"] = sent
+        request.meta["answer"] = (response.status, dict(sent))
         return response

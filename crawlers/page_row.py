@@ -49,11 +49,7 @@ def fetched_page(request: Request, response: Response) -> FetchedPage:
         url=meta["asked"],
         final_url=canonical_url(response.url) or response.url,
         status=response.status,
-        headers=tuple(
-            (name.decode("latin-1").lower(), value.decode("latin-1"))
-            for name, values in response.headers.items()
-            for value in values
-        ),
+        headers=meta.get("sent", ()),
         body=body_of(response),
         rendered="browser" if "playwright" in response.flags else "http",
         role=meta["role"],

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from w3lib.url import canonicalize_url, safe_url_string
@@ -23,6 +24,7 @@ def canonical_url(url: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=4_096)  # each URL is asked about some ten times while it is fetched
 def host_of(url: str) -> str:
     """`host` or `host:port`; a scheme's own port is left out, so that http and https of one host are the same."""
     parts = urlsplit(url)

@@ -9,16 +9,27 @@ MIDDLEWARES: dict[str, int | None] = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
+    "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
     "crawlers.bounds.StayInside": 90,
     "crawlers.safety.refusal.RefuseUnsafe": 95,
     "crawlers.manners.robots.RobotsAndDelay": 100,
     "crawlers.rights.middleware.Rights": 105,
     "crawlers.manners.retry.TryAgain": 550,
+    "crawlers.meta_refresh.MetaRefresh": 580,
     "crawlers.archive.Archive": 860,
     "crawlers.source_headers.SourceHeaders": 870,
     "crawlers.proxies.assign.AssignProxy": 880,
     "crawlers.manners.turns.Turns": 890,
 }
+
+
+NOT_NEEDED = (
+    "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware",
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware",
+    "scrapy.spidermiddlewares.depth.DepthMiddleware",
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware",
+)
 
 
 def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
@@ -40,7 +51,7 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
         # A host that answers slowly is asked less often.
         "AUTOTHROTTLE_ENABLED": True,
         "AUTOTHROTTLE_START_DELAY": 0.1,
-        "AUTOTHROTTLE_TARGET_CONCURRENCY": 4.0,
+        "AUTOTHROTTLE_TARGET_CONCURRENCY": float(spec.limits.per_host),
         "AUTOTHROTTLE_MAX_DELAY": 30.0,
         "DOWNLOAD_TIMEOUT": spec.timeout,
         "DOWNLOAD_MAXSIZE": spec.max_bytes,
@@ -56,7 +67,9 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
             "crawlers.page_error.BrowserLost",
             "crawlers.page_error.SessionOver",
         ],
-        "HTTPERROR_ALLOW_ALL": True,  # a page that is an error is a page
+        # A page that is an error is a page; and what its spider yields is nothing.
+        "SPIDER_MIDDLEWARES": dict.fromkeys(NOT_NEEDED),
+        "DOWNLOADER_STATS": False,
         "CONCURRENT_ITEMS": 1,  # Scrapy starts so many tasks for each page; our pages yield nothing
         "LOG_LEVEL": "WARNING",
         "LOG_VERSIONS": [],

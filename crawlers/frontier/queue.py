@@ -165,22 +165,20 @@ class Queue:
 
     def lease(self, source: str, host: str) -> sqlite3.Row | None:
         """Take the request of a source on a host that comes first: by priority, then depth, then order."""
-        with self._frontier.transaction():
-            found = self._frontier.read(
-                """
-                SELECT * FROM requests
+        found = self._frontier.write(
+            """
+            UPDATE requests SET state = 'leased', owner = ?
+            WHERE id = (
+                SELECT id FROM requests
                 WHERE source = ? AND host = ? AND state = 'queued' AND not_before = 0
                 ORDER BY priority DESC, depth, id
                 LIMIT 1
-                """,
-                (source, host),
             )
-            if not found:
-                return None
-            self._frontier.write(
-                "UPDATE requests SET state = 'leased', owner = ? WHERE id = ?", (this_process(), found[0]["id"])
-            )
-        return found[0]
+            RETURNING *
+            """,
+            (this_process(), source, host),
+        ).fetchall()
+        return found[0] if found else None
 
     def put_back(self, row: int, not_before: float, tries: int) -> None:
         """Queue a leased request again, not to be taken before that moment (epoch seconds)."""
