@@ -18,6 +18,7 @@ class Drawn:
         why: The reason, as a person reads it.
         score: How much the strategy wants it, in [0, 1]; `None` for a random draw.
         answers_wanted: How many people are asked.
+        suggestion: The class that people are shown as the answer, in place of what a model says.
     """
 
     record_id: str
@@ -25,6 +26,7 @@ class Drawn:
     why: str
     score: float | None
     answers_wanted: int = 1
+    suggestion: str | None = None
 
 
 def draw_round(

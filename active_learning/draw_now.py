@@ -5,34 +5,47 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from active_learning.changed import draw_changed, without_changed
 from active_learning.draw import Drawn
 from active_learning.fit import score_pool
-from active_learning.rounds import as_pool, assignment_rows, require_pool, shown_predictions
+from active_learning.rounds import as_pool, assignment_rows, keep_up, require_pool, shown_predictions
 from active_learning.settings import LearningSettings
 from active_learning.strategies import strategy_or_random
 from store import models, pool
-from store.curation.duplicates import find_duplicates
+from store.curation.settings import CurationSettings
 from store.database import Store
 from store.label_schema import LabelSchema
 
 
 def draw_now(
-    store: Store, schema: LabelSchema, folder: Path, settings: LearningSettings, n: int, name: str
+    store: Store,
+    schema: LabelSchema,
+    folder: Path,
+    settings: LearningSettings,
+    n: int,
+    name: str,
+    curation: CurationSettings,
 ) -> pa.Table:
     """The assignments of `n` records that `name` chooses from the pool now, in the order in which people see them.
+
+    Those whose text changed since people were asked come first (see `draw_changed`).
 
     Raises:
         PoolEmpty: There is no record left to ask about.
     """
-    find_duplicates(store)
+    keep_up(store, curation)
     require_pool(store)
     score_pool(store, folder)
     model = models.current_model(store)
-    choices = as_pool(store, settings, pool.pool(store), model)
-    chosen = strategy_or_random(name, choices)(choices, n, np.random.default_rng(settings.seed))
-    drawn = [
-        Drawn(record_id, "selected", chosen.reason, score, settings.annotators_per_record)
-        for record_id, score in zip(chosen.ids.tolist(), chosen.scores.tolist(), strict=True)
-    ]
+    waiting = pool.pool(store)
+    drawn = draw_changed(waiting, schema, settings, n)
+    new = without_changed(waiting)
+    if new.num_rows and len(drawn) < n:
+        choices = as_pool(store, settings, new, model)
+        chosen = strategy_or_random(name, choices)(choices, n - len(drawn), np.random.default_rng(settings.seed))
+        drawn += [
+            Drawn(record_id, "selected", chosen.reason, score, settings.annotators_per_record)
+            for record_id, score in zip(chosen.ids.tolist(), chosen.scores.tolist(), strict=True)
+        ]
     shown = shown_predictions(store, model, [one.record_id for one in drawn])
     return assignment_rows(schema, None, drawn, model, shown)

@@ -10,13 +10,14 @@ state, or can be run again without doing anything twice; a round that was killed
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from active_learning.audit_labels import audit_labels
+from active_learning.changed import draw_changed, without_changed
 from active_learning.draw import Drawn, draw_round
 from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model, metrics_json, score_pool
 from active_learning.pool import Pool
@@ -27,12 +28,14 @@ from labeling.pull import pull
 from labeling.push import push
 from labeling.studio_project import StudioProject
 from store import assignments, labels, models, pool, predictions, records, rounds, splits
-from store.curation.duplicates import find_duplicates
+from store.curation.curate import curate_when_new
+from store.curation.settings import CurationSettings
 from store.database import Store
 from store.embeddings import StoredVectors
 from store.errors import RequestError
 from store.label_schema import LabelSchema
 from store.snapshots import NothingLabelled
+from store.versions import outdated
 from training.encoder import Encoder
 from training.errors import TooFewLabels
 from training.examples import Inputs
@@ -53,6 +56,7 @@ class Bench:
         project: The Label Studio project that people answer in.
         wait: Called while answers are outstanding, with how many are in and how many are wanted; the round goes on
             waiting while it gives True, and stops where it is, to be taken up later, when it gives False.
+        curation: What is set aside before records are chosen.
     """
 
     store: Store
@@ -62,6 +66,7 @@ class Bench:
     project: StudioProject
     say: Say
     wait: Callable[[int, int], bool]
+    curation: CurationSettings = field(default_factory=CurationSettings)
 
 
 def run_round(bench: Bench) -> rounds.Round:
@@ -73,6 +78,7 @@ def run_round(bench: Bench) -> rounds.Round:
     current = rounds.open_round(bench.store)
     if current is None:
         settings = bench.settings
+        keep_up(bench.store, bench.curation)
         require_round(bench.store, settings)
         current = rounds.begin_round(
             bench.store, first_step="score", strategy=settings.strategy, size=settings.size, seed=settings.seed
@@ -106,25 +112,25 @@ def require_pool(store: Store) -> None:
         raise PoolEmpty("No record is left to ask about: bring more in with tilth crawl or tilth import.")
 
 
+def keep_up(store: Store, curation: CurationSettings) -> int:
+    """Bring curation and splits up to what came since they were last looked at; gives how many records another speaks
+    for."""
+    near_equal = curate_when_new(store, curation)
+    splits.inherit_splits(store)
+    return near_equal
+
+
 def _score(bench: Bench, current: rounds.Round) -> rounds.Round:
-    found = find_duplicates(bench.store)
+    near_equal = keep_up(bench.store, bench.curation)
     score_pool(bench.store, bench.folder)
-    return rounds.move_round(bench.store, current.round_id, "select", {"set_aside_as_duplicates": found.set_aside})
+    return rounds.move_round(bench.store, current.round_id, "select", {"set_aside_as_duplicates": near_equal})
 
 
 def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
     candidates = pool.pool(bench.store)
     model = models.current_model(bench.store)
-    held_out = sum(row["records"] for row in splits.split_counts(bench.store).to_pylist() if row["split"] != "train")
-    settings = replace(bench.settings, size=current.size, strategy=current.strategy, seed=current.seed)
-    choices = as_pool(bench.store, bench.settings, candidates, model)
-    drawn = draw_round(
-        choices,
-        settings,
-        current.number,
-        strategy_or_random(current.strategy, choices),
-        holdout_wanted=max(0, settings.holdout - held_out),
-    )
+    changed = draw_changed(candidates, bench.schema, bench.settings, current.size)
+    drawn, blind = _draw_new(bench, current, without_changed(candidates), model, changed)
     cluster = dict(zip(candidates["record_id"].to_pylist(), candidates["cluster_id"].to_pylist(), strict=True))
     shown = shown_predictions(bench.store, model, [one.record_id for one in drawn])
     counts = {purpose: sum(one.purpose == purpose for one in drawn) for purpose in ("selected", "control", "holdout")}
@@ -147,14 +153,39 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
             studio=bench.project.client.studio,
             project_id=bench.project.id,
         )
-        moved = rounds.move_round(bench.store, current.round_id, "push", {"asked": counts})
-    blind = current.strategy in NEED_A_MODEL and choices.probabilities is None
+        moved = rounds.move_round(bench.store, current.round_id, "push", {"asked": counts, "changed": len(changed)})
     by = "random, since there is no model yet" if blind else current.strategy
     bench.say(
         f"Chosen: {counts['selected']} by {by}, {counts['control']} at random to train on, "
         f"{counts['holdout']} at random to measure with."
     )
+    if changed:
+        bench.say(f"{len(changed)} of them come first: their text changed since people were asked.")
     return moved
+
+
+def _draw_new(
+    bench: Bench, current: rounds.Round, new: pa.Table, model: models.Model | None, changed: list[Drawn]
+) -> tuple[list[Drawn], bool]:
+    """The whole batch, `changed` first; and whether the strategy had to do without the model that it needs."""
+    if not new.num_rows:
+        return changed, False
+    outdated_ids = outdated(bench.store)
+    held_out = sum(
+        row["split"] != "train" and row["record_id"] not in outdated_ids
+        for row in splits.splits(bench.store).to_pylist()
+    )
+    left = current.size - sum(one.purpose != "holdout" for one in changed)
+    settings = replace(bench.settings, size=left, strategy=current.strategy, seed=current.seed)
+    choices = as_pool(bench.store, bench.settings, new, model)
+    drawn = draw_round(
+        choices,
+        settings,
+        current.number,
+        strategy_or_random(current.strategy, choices),
+        holdout_wanted=max(0, settings.holdout - held_out),
+    )
+    return changed + drawn, current.strategy in NEED_A_MODEL and choices.probabilities is None
 
 
 def as_pool(store: Store, settings: LearningSettings, candidates: pa.Table, model: models.Model | None) -> Pool:
@@ -201,7 +232,11 @@ def assignment_rows(
     model: models.Model | None,
     shown: dict[str, np.ndarray],
 ) -> pa.Table:
-    """What was drawn, as the rows that `store.assignments.intend` takes; `shown` is what people see of the model."""
+    """What was drawn, as the rows that `store.assignments.intend` takes.
+
+    People see what `shown` has of the model, or the suggestion that a record comes with; that is no model's.
+    """
+    shown = {one.record_id: shown[one.record_id] for one in drawn if not one.suggestion and one.record_id in shown}
     rows = [
         {
             "assignment_id": assignments.assignment_id(one.record_id, one.purpose, round_id),
@@ -213,17 +248,20 @@ def assignment_rows(
             "position": place,
             "answers_wanted": one.answers_wanted,
             "model_id": model.model_id if model is not None and one.record_id in shown else None,
-            "prediction": _prediction_json(schema, shown.get(one.record_id)),
+            "prediction": _prediction_json(schema, one, shown.get(one.record_id)),
         }
         for place, one in enumerate(drawn)
     ]
     return pa.Table.from_pylist(rows, schema=assignments.GIVEN_COLUMNS)
 
 
-def _prediction_json(schema: LabelSchema, probabilities: np.ndarray | None) -> str | None:
-    if probabilities is None:
+def _prediction_json(schema: LabelSchema, one: Drawn, probabilities: np.ndarray | None) -> str | None:
+    if one.suggestion is not None:
+        said = {one.suggestion: 1.0}
+    elif probabilities is not None:
+        said = {name: round(float(p), 4) for name, p in zip(schema.classes, probabilities, strict=True)}
+    else:
         return None
-    said = {name: round(float(p), 4) for name, p in zip(schema.classes, probabilities, strict=True)}
     return json.dumps({"probabilities": said}, ensure_ascii=False)
 
 

@@ -18,6 +18,8 @@ import pyarrow as pa
 from store.database import Store, utc_now
 from store.errors import RequestError, TilthError
 from store.label_schema import LabelSchema
+from store.splits import inherit_splits
+from store.versions import REPLACED
 
 ROWS = pa.schema(
     [
@@ -73,6 +75,9 @@ def take_snapshot(store: Store, schema: LabelSchema, *, at: datetime | None = No
     says, joined with the cluster of near-equal records that it is in. Values stand under the classes' present names.
     Where these rows were kept before, nothing changes.
 
+    Of the versions of a text (see `store.versions`) the present one counts, or while that has no label the newest one
+    that has; all are in the split of the first, so that what is measured with is not trained on in other words.
+
     Args:
         at: The moment that is written down; now, when absent.
 
@@ -80,6 +85,7 @@ def take_snapshot(store: Store, schema: LabelSchema, *, at: datetime | None = No
         NothingLabelled: No record has a label.
         LabelError: A label is none of the schema's.
     """
+    inherit_splits(store)
     rows = _present_rows(store, schema)
     if not rows.num_rows:
         raise NothingLabelled(
@@ -156,7 +162,7 @@ def _canonical(value: Any) -> str:
 
 def _present_rows(store: Store, schema: LabelSchema) -> pa.Table:
     rows = store.read(
-        """
+        f"""
         SELECT record_id, content_hash, coalesce(split, 'train') AS split,
                coalesce(group_id, cluster_id, record_id) AS group_id, value, quality, annotations, annotators,
                labels.method
@@ -164,6 +170,7 @@ def _present_rows(store: Store, schema: LabelSchema) -> pa.Table:
         JOIN records USING (record_id)
         LEFT JOIN splits USING (record_id)
         LEFT JOIN duplicates USING (record_id)
+        ANTI JOIN ({REPLACED}) AS replaced USING (record_id)
         ORDER BY record_id
         """
     ).to_pydict()

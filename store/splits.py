@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from store.database import Store, utc_now
+from store.versions import VERSIONS
 
 SPLITS = ("train", "validation", "test", "holdout")
 
@@ -19,6 +20,38 @@ def assign_splits(store: Store, batch: pa.Table, *, origin: str) -> int:
         done = db.execute(
             "INSERT OR IGNORE INTO splits SELECT record_id, split, group_id, $1, $2 FROM split_rows",
             [origin, utc_now()],
+        ).fetchall()
+    return int(done[0][0])
+
+
+def inherit_splits(store: Store) -> int:
+    """Put every version of a text that is in no split beside the one that is, into its split and group.
+
+    So what supersedes a record that is measured with is never trained on. Of several, the split that is measured with
+    counts. Gives how many records that were.
+    """
+    with store.transaction() as db:
+        done = db.execute(
+            f"""
+            WITH versions AS MATERIALIZED ({VERSIONS}),
+            placed AS (
+                SELECT family_id, splits.*, CASE split WHEN 'train' THEN 0 WHEN 'validation' THEN 1 ELSE 2 END AS rank,
+                       depth
+                FROM versions
+                JOIN splits USING (record_id)
+            ),
+            strictest AS (
+                SELECT family_id, arg_min((split, group_id, origin), (-rank, depth, record_id)) AS first
+                FROM placed
+                GROUP BY family_id
+            )
+            INSERT INTO splits
+            SELECT record_id, first[1], first[2], first[3], $1
+            FROM versions
+            JOIN strictest USING (family_id)
+            ANTI JOIN splits USING (record_id)
+            """,
+            [utc_now()],
         ).fetchall()
     return int(done[0][0])
 

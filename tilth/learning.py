@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.errors import RequestError
-from tilth.people import learning_settings, people
+from tilth.people import curation_settings, learning_settings, people
 from tilth.project import Project
 from tilth.project_file import error_at
 
@@ -96,6 +96,7 @@ def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: i
             project=where,
             say=say,
             wait=_waiting(say) if wait else lambda _answered, _wanted: False,
+            curation=curation_settings(project),
         )
         for number in range(rounds):
             asked = sum(assignments.assignments(store)["answers_wanted"].to_pylist())

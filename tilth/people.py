@@ -12,6 +12,7 @@ from tilth.project import Project
 if TYPE_CHECKING:
     from labeling.studio_client import StudioClient
     from labeling.studio_project import StudioProject
+    from store.curation.settings import CurationSettings
     from store.database import Store
 
 Say = Callable[[str], None]
@@ -112,7 +113,15 @@ def push_chosen(
         waiting = assignments.assignments(store, states=("intended", "lost"))
         chosen = waiting.select(assignments.GIVEN_COLUMNS.names)
         if n is not None:
-            chosen = draw_now(store, project.schema, project.folder, learning_settings(project), n, strategy)
+            chosen = draw_now(
+                store,
+                project.schema,
+                project.folder,
+                learning_settings(project),
+                n,
+                strategy,
+                curation_settings(project),
+            )
         if issues:
             chosen = relook_assignments(store, limit)
         if not chosen.num_rows:
@@ -189,6 +198,11 @@ def audit_project(project: Project, *, show: int) -> Audited:
         ],
         figures={"labels": found.judged, "flagged": found.flagged.num_rows, "alpha": found.agreement.alpha},
     )
+
+
+def curation_settings(project: Project) -> "CurationSettings":
+    """What the project file wants to have set aside before records are chosen."""
+    return project.file.curation.settings(project.file.project.language)
 
 
 def learning_settings(project: Project) -> Any:

@@ -15,6 +15,7 @@ class Status:
     """Where a project stands.
 
     Attributes:
+        counts: How many of what there are; records that something keeps back only where there are any.
         rounds: Number, state, strategy, labels, accuracy and its interval, the control arm's accuracy.
         next_step: A sentence that names a command.
     """
@@ -33,15 +34,19 @@ def project_status(project: Project) -> Status:
     """Read where the project stands from its store."""
     from store import issues, labels, models, pages, pool, records, rounds, splits
     from store.assignments import assignments, state_counts
+    from store.curation.setting_aside import set_aside
+    from store.curation.traits import traits
+    from store.gone import TRAIT
     from store.page_decisions import rights_counts
 
     with project.open_store() as store:
         asked = assignments(store)
         states = state_counts(store)
+        waiting = pool.pool(store)
         counts = {
             "pages": pages.pages(store).num_rows,
             "records": sum(row["records"] for row in records.record_counts(store).to_pylist()),
-            "in the pool": pool.pool(store).num_rows,
+            "in the pool": waiting.num_rows,
             "labelled": labels.labels(store).num_rows,
             "held out": sum(
                 row["records"] for row in splits.split_counts(store).to_pylist() if row["split"] == "holdout"
@@ -51,7 +56,13 @@ def project_status(project: Project) -> Status:
             "labels under suspicion": issues.open_issues(store, "label-error").num_rows,
             "models": len(models.models(store)),
         }
-        counts |= {f"records {name}": held for name, held in rights_counts(store).items() if held}
+        others = {
+            "whose text changed, to be asked about again": waiting.num_rows - waiting["again_as"].null_count,
+            "set aside by curation": len(set(set_aside(store)["record_id"].to_pylist())),
+            "whose pages are gone": traits(store, TRAIT).num_rows,
+            **rights_counts(store),
+        }
+        counts |= {f"records {name}": held for name, held in others.items() if held}
         all_rounds = rounds.rounds(store)
         return Status(
             name=project.file.project.name,

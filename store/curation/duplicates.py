@@ -21,6 +21,7 @@ from store.curation.shingling import SHINGLE
 from store.curation.sketches import Sketches
 from store.curation.streaming import stream
 from store.database import DiskFull, Store
+from store.versions import OUTDATED
 
 THRESHOLD = 0.8
 METHOD = f"minhash-{SHINGLE}gram-{THRESHOLD}"
@@ -71,8 +72,9 @@ def cluster_duplicates(ids: Sequence[str], texts: Sequence[str]) -> pa.Table:
 def find_duplicates(store: Store, progress: Progress | None = None) -> Duplicates:
     """Cluster every text record anew and keep the clusters.
 
-    The earliest record of a cluster speaks for it, of those that no other step of curation set aside where there are
-    any. Memory grows with the number of records, by some hundred bytes each, and not with their length.
+    The earliest record of a cluster speaks for it, of those that no other step of curation set aside and no later
+    version took the place of, where there are any. Memory grows with the number of records, by some hundred bytes
+    each, and not with their length.
 
     Args:
         progress: Told how many records have been read, of how many.
@@ -108,9 +110,9 @@ def _read_into(sketches: Sketches, store: Store, progress: Progress | None) -> p
     read, parts = 0, []
     for batch in stream(
         store,
-        """
+        f"""
         SELECT record_id, text, added_at,
-               record_id IN (SELECT record_id FROM set_aside WHERE step <> 'split') AS is_aside
+               record_id IN (SELECT record_id FROM set_aside WHERE step <> 'split' UNION ALL {OUTDATED}) AS is_aside
         FROM records
         WHERE text IS NOT NULL
         """,

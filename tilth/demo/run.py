@@ -22,7 +22,7 @@ from store.errors import RequestError
 from store.label_schema import LabelSchema
 from tilth.demo import website
 from tilth.gathering import crawl_sources
-from tilth.people import learning_settings, people, studio_down, take_in_answers
+from tilth.people import curation_settings, learning_settings, people, studio_down, take_in_answers
 from tilth.project import Project
 from tilth.project_file import FILE_NAME
 from tilth.publishing import publish_project
@@ -118,7 +118,7 @@ def _label_and_learn(project: Project, store: Store, where: StudioProject, stage
         return True
 
     settings = learning_settings(project)
-    bench = Bench(store, where.schema, project.folder, settings, where, say, answer)
+    bench = Bench(store, where.schema, project.folder, settings, where, say, answer, curation_settings(project))
     for number in range(1, ROUNDS + 1):
         stages.next(f"Round {number} of {ROUNDS}: the model chooses, people answer, the model learns.")
         run_round(bench)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from store.curation.curate import curate
+from store.curation.curate import curate, curate_when_new
 from store.curation.language import LanguageUnknown
 from store.curation.quality import notice
 from store.curation.setting_aside import set_aside
@@ -175,3 +175,29 @@ def test_a_notice_is_known(text):
 )
 def test_what_people_write_about_notices_is_none(text):
     assert notice(text) is None
+
+
+def test_before_a_round_only_what_is_new_is_curated(store, monkeypatch):
+    settings = replace(NONE, min_chars=6)
+    add_records(store, pa.table({"text": [ENGLISH, ENGLISH + "!"]}), source_name="forum")
+    assert curate_when_new(store, settings) == 1
+    with monkeypatch.context() as trap:
+        trap.setattr("store.curation.curate.find_duplicates", None)
+        assert curate_when_new(store, settings) == 1
+    add_records(store, pa.table({"text": ["short"]}), source_name="forum")
+    curate_when_new(store, settings)
+    assert set_aside(store)["step"].to_pylist() == ["length"]
+    curate_when_new(store, NONE)
+    assert set_aside(store).num_rows == 0
+
+
+def test_a_curation_that_was_cut_off_is_done_again_before_a_round(store, monkeypatch):
+    add_records(store, pa.table({"text": ["short"]}), source_name="forum")
+    curate_when_new(store, NONE)
+    with monkeypatch.context() as trap:
+        trap.setattr("store.curation.curate.find_duplicates", None)
+        with pytest.raises(TypeError):
+            curate(store, replace(NONE, min_chars=6))
+    assert set_aside(store).num_rows == 1
+    curate_when_new(store, NONE)
+    assert set_aside(store).num_rows == 0

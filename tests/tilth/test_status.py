@@ -1,0 +1,47 @@
+"""`tilth status` says what is kept from people, and why, where there is any."""
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from store.curation.traits import write_traits
+from store.database import Store
+from store.gone import TRAIT
+from store.labels import write_labels
+from store.records import add_records
+from tests.command_line import done
+from tests.store.labelled_store import label_rows
+
+KEPT_BACK = {
+    "records whose text changed, to be asked about again": 1,
+    "records set aside by curation": 1,
+    "records whose pages are gone": 1,
+}
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "garden"
+    done("init", folder, "--contact", "me@example.org")
+    return folder
+
+
+def counts(project):
+    return json.loads(done("status", "--json", project=project))["counts"]
+
+
+def test_it_counts_what_is_kept_back_only_where_there_is_any(project):
+    assert not KEPT_BACK.keys() & counts(project).keys()
+    with Store(project / "tilth.duckdb") as store:
+        old, gone = add_records(
+            store, pa.table({"text": ["My beans are up", "Slugs again"]}), source_name="s"
+        ).record_ids
+        write_labels(store, label_rows([old], [0]))
+        changed = {"text": ["My beans are eaten", "Page not found"], "supersedes": [old, None]}
+        add_records(store, pa.table(changed), source_name="s")
+        write_traits(store, TRAIT, "1", pa.table({"record_id": [gone], "status": [404]}))
+    done("curate", project=project)
+    found = counts(project)
+    assert {name: found.get(name) for name in KEPT_BACK} == KEPT_BACK
+    assert found["in the pool"] == 2
