@@ -225,6 +225,33 @@ def test_answers_that_are_outstanding_stop_a_round_where_it_can_be_taken_up(make
     assert len(project.read("SELECT * FROM rounds")) == 1
 
 
+def test_a_text_that_changed_comes_first_in_the_next_round_with_its_old_label_and_in_its_split(make):
+    project = make(size=4, holdout=4, control_share=0.25)
+    project.run_round()
+    asked = project.asked(1)
+    old = {purpose: min(ids) for purpose, ids in asked.items()}
+    with project.store as store:
+        before = {row["record_id"]: row["value"] for row in store.read("SELECT * FROM labels").to_pylist()}
+        rows = [{"text": f"In other words, {purpose}.", "supersedes": one} for purpose, one in old.items()]
+        new = add_records(store, pa.Table.from_pylist(rows), source_name="letters").record_ids
+    project.truth.update(dict.fromkeys(new, CLASSES[0]))
+    assert project.run_round(wait=lambda _answered, _wanted: False).numbers["changed"] == 2
+    first = project.read("SELECT * FROM assignments WHERE round_id = 'round-002' ORDER BY position")
+    assert [row["position"] for row in first] == list(range(len(first)))
+    assert first[0]["purpose"] == "holdout" and first[0]["record_id"] == new[list(old).index("holdout")]
+    for row in first[:2]:
+        label = json.loads(before[old[row["purpose"]]])["label"]
+        assert row["why"] == f'Its text changed; before it was "{label}".'
+        assert json.loads(row["prediction"]) == {"probabilities": {label: 1.0}} and row["model_id"] is None
+    assert not set(new) & {row["record_id"] for row in first[2:]}
+    done = project.run_round()
+    with project.store as store:
+        learning = read_learning_set(store, SCHEMA, models.models(store)[-1].snapshot_id)
+        assert new[list(old).index("holdout")] in learning.holdout.ids
+        assert old["holdout"] not in learning.holdout.ids
+    assert done.numbers["asked"]["holdout"] == 1
+
+
 def test_too_few_labels_end_a_round_with_a_message_and_the_next_one_asks_for_more(make):
     project = make(size=3, holdout=0)
     first = project.run_round()
