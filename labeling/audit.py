@@ -23,6 +23,7 @@ from store.errors import RequestError
 from store.issues import add_issues, issue_id, open_issues, set_state
 from store.label_schema import LabelSchema
 from store.labels import labels as read_labels
+from store.versions import outdated
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -187,7 +188,8 @@ def audit(store: Store, schema: LabelSchema, out_of_fold: OutOfFold) -> Audit:
     """Find the labels that are probably wrong and keep them as open issues; see how people agree.
 
     A suspicion that a person has already looked at, or that is on its way to one, is not raised again for the same
-    value. An open one that no longer stands is dismissed.
+    value. An open one that no longer stands is dismissed, and one of a text that has changed: the new text is asked
+    about instead.
 
     Args:
         out_of_fold: Probabilities from models not fitted on the record. Labels of records that it lacks are not judged.
@@ -202,6 +204,8 @@ def audit(store: Store, schema: LabelSchema, out_of_fold: OutOfFold) -> Audit:
     if value and not ids:
         raise ProbabilitiesError(f"None of the {len(value)} labelled records has out-of-fold probabilities.")
     flagged = find_label_errors(ids, [value[name] for name in ids], out_of_fold.probabilities[rows], schema)
+    past = outdated(store)
+    flagged = flagged.filter(pa.array([name not in past for name in flagged["record_id"].to_pylist()], pa.bool_()))
     names = {issue_id(LABEL_ERROR, row["record_id"], row["given"]) for row in flagged.to_pylist()}
     judged = set(ids)
     with store.transaction():
@@ -209,7 +213,7 @@ def audit(store: Store, schema: LabelSchema, out_of_fold: OutOfFold) -> Audit:
             issue["issue_id"]
             for issue in open_issues(store, LABEL_ERROR).to_pylist()
             if issue["issue_id"] not in names
-            and (issue["record_id"] in judged or value.get(issue["record_id"]) != issue["given"])
+            and (issue["record_id"] in judged | past or value.get(issue["record_id"]) != issue["given"])
         ]
         set_state(store, given_up, "dismissed")
         new = add_issues(store, flagged)

@@ -12,6 +12,7 @@ from store.database import Store
 from store.issues import issues, open_issues, set_state
 from store.label_schema import LabelSchema
 from store.labels import labels
+from store.versions import outdated
 
 UNDER_WAY: tuple[State, ...] = ("intended", "sent", "answered")
 
@@ -29,14 +30,19 @@ def relook_assignments(store: Store, limit: int | None = None) -> pa.Table:
     """The open label errors as assignments to be sent to people, the most suspicious first, at most `limit`.
 
     Nothing is written: the same issue gives the same `assignment_id` again, and one whose assignment is already on
-    its way is left out. No prediction is shown with it; the reason names what the model believes, and what was
-    answered, not by whom.
+    its way is left out, and so is one of a text that has changed since. No prediction is shown with it; the reason
+    names what the model believes, and what was answered, not by whom.
 
     Returns:
         The columns that `store.assignments.intend` takes.
     """
     asked = set(assignments(store, states=UNDER_WAY)["assignment_id"].to_pylist())
-    wanted = [issue for issue in open_issues(store, LABEL_ERROR).to_pylist() if _assignment_id(issue) not in asked]
+    past = outdated(store)
+    wanted = [
+        issue
+        for issue in open_issues(store, LABEL_ERROR).to_pylist()
+        if _assignment_id(issue) not in asked and issue["record_id"] not in past
+    ]
     rows = [
         {
             "assignment_id": _assignment_id(issue),

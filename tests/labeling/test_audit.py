@@ -16,6 +16,7 @@ from labeling.audit import (
     likeliest_other,
     suspicion,
 )
+from labeling.relook import relook_assignments
 from labeling.resolve import resolve_labels
 from store.annotations import GIVEN_COLUMNS, add_annotations
 from store.database import Store
@@ -142,6 +143,29 @@ def test_records_without_probabilities_are_not_judged(labelled):
     store, model = labelled
     found = audit(store, SCHEMA, SimpleNamespace(ids=model.ids[3:], probabilities=model.probabilities[3:]))
     assert (found.labelled, found.judged, found.flagged.num_rows) == (N, N - 3, 3)
+
+
+def supersede(store, old):
+    with store.transaction() as db:
+        for name, before in ((old, None), ("its new text", old)):
+            db.execute(
+                """
+                INSERT INTO records
+                VALUES ($1, 'forum', NULL, '1', $1, 'text', $1, NULL, NULL, '{}', $2, '2026-11-01T08:00:00Z')
+                """,
+                [name, before],
+            )
+
+
+def test_the_label_of_a_text_that_has_changed_is_doubted_no_longer(labelled):
+    store, model = labelled
+    assert "r000" in audit(store, SCHEMA, model).flagged["record_id"].to_pylist()
+    supersede(store, "r000")
+    assert "r000" not in relook_assignments(store)["record_id"].to_pylist()
+    again = audit(store, SCHEMA, model)
+    assert "r000" not in again.flagged["record_id"].to_pylist()
+    assert again.withdrawn == 1
+    assert issues(store, states=("dismissed",))["record_id"].to_pylist() == ["r000"]
 
 
 def test_an_audit_of_an_empty_store_is_refused_and_leaves_it_empty(tmp_path):
