@@ -30,9 +30,9 @@ from crawlers.browser.sessions import Sessions
 from crawlers.browser.steps import DrawnSource, Login
 from crawlers.manners.robots import RobotsAndDelay
 from crawlers.manners.turns import hosts_of
-from crawlers.page_error import BrowserLost, LoginFailed, OutOfScope, SessionOver
+from crawlers.page_error import BrowserLost, LoginFailed, OutOfScope, SessionOver, UnsafeAddress
 from crawlers.safety.egress import Egress
-from crawlers.safety.of_crawl import egress_of
+from crawlers.safety.of_crawl import egress_of, gate_of
 
 PATIENCE = 30.0
 """Seconds that a page waits in its browser for a turn of a host; a page whose host is further off goes back."""
@@ -88,6 +88,7 @@ class Browsers:
             BrowserLost: The browser died or hung.
             TurnFarOff: The host may not be asked for a long time.
             LoginFailed: The source's login does not work.
+            UnsafeAddress: It leads to an address where the source may not go.
             OutOfScope: It leads where it may not go; `browser_notes["blocked"]` says where.
             DownloadTimeoutError, DownloadCancelledError, DownloadFailedError, PlaywrightError: As `page_error` tells.
         """
@@ -104,6 +105,9 @@ class Browsers:
                 else:
                     drawn = await self._draw_in_session(chromium, guard, order, source.login)
         except Blocked as blocked:
+            unsafe = await self._why_unsafe(blocked.url, source.name)
+            if unsafe is not None:
+                raise UnsafeAddress(unsafe) from blocked
             notes["blocked"] = (blocked.url, blocked.why)
             raise OutOfScope(blocked.why) from blocked
         except TooLarge as error:
@@ -155,12 +159,17 @@ class Browsers:
         async def judge(url: str) -> str | None:
             scope = spider.scope_of(request)
             why = outside(scope, url) if scope is not None else None
+            why = why or await self._why_unsafe(url, request.meta.get("source"))
             robots = self._crawler.get_downloader_middleware(RobotsAndDelay)
             if why is None and robots is not None and not await robots.allows(url):
                 return "robots.txt disallows it"
             return why
 
         return judge
+
+    async def _why_unsafe(self, url: str, source: str | None) -> str | None:
+        """Why the source may not go to where the URL's host is; None when it may."""
+        return await gate_of(self._crawler).why_not(url, source)
 
     def _tell_why_it_did_not_get_out(self, source: str, url: str) -> None:
         """Raise what the egress knows of a request that did not get out; the browser only sees that it did not."""

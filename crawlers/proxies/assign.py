@@ -56,7 +56,7 @@ class AssignProxy:
             return None
         country = source.proxy_country if source is not None else None
         try:
-            chosen = self._pool.choose(host_of(request.url), country=country, tries=request.meta.get("tries", 0))
+            chosen = self._pool.choose(host_of(request.url), country=country)
         except NoProxy as none:
             if none.ready_at is not None and "frontier_id" in request.meta:
                 return put_back(request, none.ready_at)
@@ -70,14 +70,14 @@ class AssignProxy:
         """Whatever the answer says, the proxy brought it."""
         name = request.meta.get("proxy")
         if name is not None and name in self._pool:
-            self._pool.answered(name)
+            self._pool.answered(name, host_of(request.url))
         return response
 
     def process_exception(self, request: Request, exception: Exception) -> None:
         """Note a failure that may be the proxy's."""
         name = request.meta.get("proxy")
         if name is not None and name in self._pool and isinstance(exception, ProxyTrouble | UntrustedServer):
-            self._pool.failed(name, str(exception))
+            self._pool.failed(name, host_of(request.url), str(exception))
 
     def _source_of(self, request: Request) -> Any:
         """The source of a request; of what the crawl asks on its own account, one that names the host."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -17,6 +18,9 @@ from crawlers.proxies.proxy import Proxy
 
 FAILURES_IN_A_ROW = 3
 LONGEST_REST = 600.0
+DOUBT_SECONDS = 300.0
+"""So long a host goes through another proxy after a failure; longer than the pauses between the tries of a page."""
+MOST_DOUBTS = 10_000
 MOST_RESTS = 5
 """A proxy that needs a further rest without one answer between them does not work."""
 
@@ -84,6 +88,7 @@ class ProxyPool(Mapping[str, Proxy]):
         self._rows, self._sticky, self._cool_down, self._clock = rows, sticky, cool_down, clock
         self._health = {name: Health() for name in self._proxies}
         self._turn = 0
+        self._doubts: OrderedDict[tuple[str, str], float] = OrderedDict()
         if rows is not None:
             self._remember(rows)
 
@@ -101,8 +106,8 @@ class ProxyPool(Mapping[str, Proxy]):
         """By name."""
         return self._health
 
-    def choose(self, host: str, *, country: str | None = None, tries: int = 0) -> Proxy:
-        """The proxy for a request to the host; a further try gets another one, where there is one.
+    def choose(self, host: str, *, country: str | None = None) -> Proxy:
+        """The proxy for a request to the host; for a while not the one that failed there, where there is another.
 
         Raises:
             NoProxy: None that fits is well.
@@ -121,14 +126,16 @@ class ProxyPool(Mapping[str, Proxy]):
         if not well:
             ready_at = min(self._health[proxy.name].rests_until for proxy in working)
             raise NoProxy("all proxies that fit rest after failures", ready_at)
+        doubts = {proxy.name: self._doubts.get((host, proxy.name), 0.0) for proxy in well}
         if self._sticky:
-            ranked = sorted(well, key=lambda proxy: _rank(host, proxy.name))
-            return ranked[tries % len(ranked)]
+            return min(well, key=lambda proxy: (max(doubts[proxy.name], now), _rank(host, proxy.name)))
         self._turn += 1
-        return well[self._turn % len(well)]
+        turns = [well[(self._turn + place) % len(well)] for place in range(len(well))]
+        return min(turns, key=lambda proxy: max(doubts[proxy.name], now))
 
-    def answered(self, name: str) -> None:
-        """A request through the proxy was answered."""
+    def answered(self, name: str, host: str) -> None:
+        """A request to the host through the proxy was answered."""
+        self._doubts.pop((host, name), None)
         health = self._health[name]
         ailed = health.failures or health.rests
         health.failures = health.rests = 0
@@ -136,8 +143,12 @@ class ProxyPool(Mapping[str, Proxy]):
         if ailed:
             self._keep(name)
 
-    def failed(self, name: str, trouble: str) -> None:
-        """A request through the proxy failed; it may have been the host's fault, so one failure means little."""
+    def failed(self, name: str, host: str, trouble: str) -> None:
+        """A request to the host failed through the proxy; that may be the host's fault, so one failure means little."""
+        self._doubts[host, name] = self._clock() + DOUBT_SECONDS
+        self._doubts.move_to_end((host, name))
+        if len(self._doubts) > MOST_DOUBTS:
+            self._doubts.popitem(last=False)
         health = self._health[name]
         health.failures += 1
         health.troubles += 1

@@ -45,7 +45,7 @@ class Clock:
 
 def fail(pool: ProxyPool, name: str, times: int = 3) -> None:
     for _ in range(times):
-        pool.failed(name, "it did not answer")
+        pool.failed(name, "other.example", "it did not answer")
 
 
 @given(st.text("abc.", min_size=1), st.integers(0, 3))
@@ -68,9 +68,21 @@ def test_without_stickiness_they_take_turns() -> None:
     assert len({pool.choose("a.example") for _ in range(4)}) == 4
 
 
-def test_a_further_try_leaves_through_another_one() -> None:
-    pool = ProxyPool(PROXIES)
-    assert len({pool.choose("a.example", tries=tries) for tries in range(4)}) == 4
+@pytest.mark.parametrize("sticky", [True, False])
+def test_a_host_leaves_a_proxy_that_failed_it_for_a_while_and_others_stay(sticky: bool) -> None:
+    clock = Clock()
+    pool = ProxyPool(PROXIES, sticky=sticky, cool_down=30, clock=clock)
+    tried = []
+    for _ in PROXIES:
+        tried.append(pool.choose("a.example"))
+        pool.failed(tried[-1].name, "a.example", "it did not answer")
+        clock.now += 1
+    assert len(set(tried)) == 4
+    assert pool.choose("a.example") == tried[0]  # all have failed it: the one that did so longest ago
+    clock.now += 600
+    if sticky:
+        assert pool.choose("a.example") == ProxyPool(PROXIES).choose("a.example")
+        assert all(pool.choose(f"h{n}.example") == ProxyPool(PROXIES).choose(f"h{n}.example") for n in range(20))
 
 
 def test_a_country_is_kept_to() -> None:
@@ -84,7 +96,7 @@ def test_one_failure_means_little_and_an_answer_forgives_it() -> None:
     pool = ProxyPool(PROXIES[:1])
     for _ in range(10):
         fail(pool, PROXIES[0].name, 2)
-        pool.answered(PROXIES[0].name)
+        pool.answered(PROXIES[0].name, "other.example")
     assert pool.choose("a.example") == PROXIES[0]
 
 
