@@ -35,7 +35,6 @@ from store.embeddings import StoredVectors
 from store.errors import RequestError
 from store.label_schema import LabelSchema
 from store.snapshots import NothingLabelled
-from store.versions import outdated
 from training.encoder import Encoder
 from training.errors import TooFewLabels
 from training.examples import Inputs
@@ -170,11 +169,7 @@ def _draw_new(
     """The whole batch, `changed` first; and whether the strategy had to do without the model that it needs."""
     if not new.num_rows:
         return changed, False
-    outdated_ids = outdated(bench.store)
-    held_out = sum(
-        row["split"] != "train" and row["record_id"] not in outdated_ids
-        for row in splits.splits(bench.store).to_pylist()
-    )
+    held_out = sum(row["records"] for row in splits.split_counts(bench.store).to_pylist() if row["split"] != "train")
     left = current.size - sum(one.purpose != "holdout" for one in changed)
     settings = replace(bench.settings, size=left, strategy=current.strategy, seed=current.seed)
     choices = as_pool(bench.store, bench.settings, new, model)

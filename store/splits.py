@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from store.database import Store, utc_now
-from store.versions import VERSIONS
+from store.versions import OUTDATED, VERSIONS
 
 SPLITS = ("train", "validation", "test", "holdout")
 
@@ -62,5 +62,13 @@ def splits(store: Store) -> pa.Table:
 
 
 def split_counts(store: Store) -> pa.Table:
-    """How many records are in each split: `split`, `records`."""
-    return store.read("SELECT split, count(*) AS records FROM splits GROUP BY ALL ORDER BY split")
+    """How many records are in each split, of several versions the present one: `split`, `records`."""
+    return store.read(
+        f"""
+        SELECT split, count(*) AS records
+        FROM splits
+        ANTI JOIN ({OUTDATED}) AS past USING (record_id)
+        GROUP BY split
+        ORDER BY split
+        """
+    )

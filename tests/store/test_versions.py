@@ -18,7 +18,7 @@ from store.records import add_records, record_id
 from store.records import content_hash as hash_of
 from store.sightings import add_sightings
 from store.snapshots import rebuild, take_snapshot
-from store.splits import assign_splits, inherit_splits, splits
+from store.splits import assign_splits, inherit_splits, split_counts, splits
 from store.versions import outdated
 from tests.store.labelled_store import MORNING, SCHEMA, label_rows
 
@@ -147,6 +147,7 @@ def test_a_changed_text_stays_in_the_split_of_the_old_one(store, split, purpose)
     new = add(store, FAR, before=old)
     assert waiting(store) == {new: purpose}
     assert inherit_splits(store) == 1
+    assert split_counts(store).to_pylist() == [{"split": split, "records": 1}]
     assert waiting(store) == {new: purpose}
     label(store, new)
     rows = snapshot(store)
