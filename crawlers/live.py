@@ -58,6 +58,8 @@ class LiveState:
         errors: Pages by kind of error; `robots` for those that robots.txt disallows.
         warc_bytes: Kept.
         hosts: At most 50, those with most to do first.
+        closed: All hosts that this crawl waits for no longer, with the reason as a clause.
+        too_deep: By source: links that lie deeper than its `max_depth`, and so were left alone.
         ended: Its process has ended.
     """
 
@@ -72,6 +74,8 @@ class LiveState:
     errors: dict[str, int]
     warc_bytes: int
     hosts: tuple[LiveHost, ...]
+    closed: dict[str, str] = field(default_factory=dict)
+    too_deep: dict[str, int] = field(default_factory=dict)
     ended: bool = False
 
 
@@ -92,6 +96,7 @@ class Tally:
     pages: int = 0
     records: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    too_deep: Counter[str] = field(default_factory=Counter)
     hosts: dict[str, _HostTally] = field(default_factory=dict)
     _past: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -132,6 +137,8 @@ class Tally:
             errors=dict(self.errors),
             warc_bytes=warc_bytes,
             hosts=tuple(self._host(scheduler, host, in_hand[host], now) for host in busiest),
+            closed=scheduler.hosts.closed_hosts(),
+            too_deep=dict(self.too_deep),
             ended=ended,
         )
 

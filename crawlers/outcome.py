@@ -78,6 +78,8 @@ class SourceTally:
     empty: int = 0
     unmatched: Counter[str] = field(default_factory=Counter)
     in_part: dict[str, str] = field(default_factory=dict)  # URL: why not all of it could be read
+    others: int = 0  # pages beside sitemaps, whatever became of them
+    unchanged: int = 0
 
     def hear(self, page: Mapping[str, Any], tally: Mapping[str, Any]) -> None:
         """Count one page."""
@@ -88,6 +90,8 @@ class SourceTally:
             error = None
         if page["depth"] == 0:
             self.starts[page["url"]] = error
+        self.others += role != "sitemap"
+        self.unchanged += page.get("unchanged") is not None
         drawn = error is None or str(error).startswith("wait-for")
         if not drawn or page.get("unchanged") or role not in ("page", "api") or (page["status"] or 0) >= 300:
             return
@@ -118,6 +122,10 @@ class SourceTally:
     def _in_part_troubles(self) -> list[Trouble]:
         name, found = self.source.name, sorted(self.in_part.items())
         said = [Trouble(name, f'source "{name}": {url}: {why}.') for url, why in found[:TOLD]]
+        had = any(error is None for error in self.starts.values())
+        if self.source.kind == "sitemap" and had and not (self.others or found or self.unchanged):
+            message = "its sitemaps name no page that it goes to; look at them, and at allow, deny and changed_since."
+            said.append(Trouble(name, f'source "{name}": {message}', field=("start",)))
         if len(found) > TOLD:
             said.append(Trouble(name, f'source "{name}": {_pages(len(found) - TOLD)} more could be read only in part.'))
         return said
@@ -190,6 +198,7 @@ class Outcome:
             if kind == "scope":
                 continue  # the declaration says so
             field: tuple[str | int, ...] = (kind,) if kind.startswith("max_") else ()
+            said += f" ({kind})" if field else ""
             pages = f"{_pages(count)} {'is' if count == 1 else 'are'}"
             self._told.append(
                 Trouble(source, f'source "{source}": {pages} left alone, such as {url}: {said}.', field=field)
@@ -268,6 +277,8 @@ def _of_start(error: str) -> str:
         "proxy": "check [proxies] and that the proxy is up",
         "login": "check [source.login] and the credentials in the environment",
     }.get(kind, "open it in a browser to see why")
+    if kind == "tls" and "through the proxy" in said:
+        advice = "check [proxies], for the proxy may have answered in its place"
     reading = {"status": said.replace("the server ", ""), "not-html": f"is no HTML page: {said}"}.get(
         kind, f"could not be had: {said}"
     )

@@ -348,8 +348,8 @@ class FrontierScheduler(BaseScheduler):
     def _sweep(self) -> None:
         """Let go of what the engine is through with."""
         slot = self._slot()
-        if slot is None:
-            return
+        if slot is None or getattr(self.spider, "fatal", None) is not None:
+            return  # what is in hand of a crawl that gives up stays so, for the next one to take back
         for row in [r for r, h in self.in_hand.items() if not h.comes_back and h.request not in slot.inprogress]:
             hand = self.in_hand[row]
             if not self._ours:

@@ -36,7 +36,7 @@ def proving_site(shared: Path, *, posts: int, crawl_delay: float = 0.0) -> Itera
         pytest.skip(f"needs the proving site in {shared}")
     for _ in range(5):
         port = two_free_ports()
-        options = ["--data", rows, "--port", str(port), "--limit", str(posts), "--crawl-delay", str(crawl_delay)]
+        options = ["--data", str(rows), "--port", str(port), "--limit", str(posts), "--crawl-delay", str(crawl_delay)]
         server = subprocess.Popen(
             [sys.executable, program, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -49,8 +49,7 @@ def proving_site(shared: Path, *, posts: int, crawl_delay: float = 0.0) -> Itera
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait()
-        server.stdout.close()
+        server.communicate()
 
 
 def ask(site: str, path: str) -> str:

@@ -51,7 +51,7 @@ class Crawled:
             kinds = ", ".join(
                 f"{count} {kind}" for kind, count in sorted(found.errors.items(), key=lambda one: (-one[1], one[0]))
             )
-            lines.append(f"{_pages(sum(found.errors.values()))} could not be had or read: {kinds}.")
+            lines.append(f"{_pages(sum(found.errors.values()))} could not be had or read whole: {kinds}.")
         if found.disallowed:
             is_, was = ("is", "was") if found.disallowed == 1 else ("are", "were")
             lines.append(f"{_pages(found.disallowed)} {is_} disallowed by robots.txt and {was} not fetched.")

@@ -252,11 +252,12 @@ class Queue:
             )
         return [(row["source"], row["host"]) for row in due]
 
-    def next_due(self, sources: Sequence[str], *, but: Sequence[str] = ()) -> float | None:
+    def next_due(self, sources: Sequence[str], *, but: Sequence[str] = (), now: float | None = None) -> float | None:
         """When the first request that waits may be taken, in epoch seconds; None when none waits.
 
-        Those of the hosts `but` are not waited for.
+        Those of the hosts `but` are not waited for. One that would wait longer than `LONGEST_WAIT` may be taken now.
         """
+        now = time.time() if now is None else now
         marks, not_these = ", ".join("?" * len(sources)), ", ".join("?" * len(but))
         (row,) = self._frontier.read(
             f"""
@@ -265,7 +266,9 @@ class Queue:
             """,
             (*sources, *but),
         )
-        return None if row[0] is None else float(row[0])
+        if row[0] is None:
+            return None
+        return now if row[0] > now + LONGEST_WAIT else float(row[0])
 
     def take_back(self) -> tuple[int, int]:
         """Queue again what processes that are gone had leased.

@@ -220,7 +220,7 @@ def test_a_members_page_that_asks_not_to_be_followed_is_not(crawled: Crawled) ->
 def test_the_summary_counts_everything_that_was_not_had(crawled: Crawled) -> None:
     out = crawled.first.out
     assert crawled.first.code == 0
-    not_had = out.split(" pages could not be had or read: ")[1].splitlines()[0]
+    not_had = out.split(" pages could not be had or read whole: ")[1].splitlines()[0]
     redirects = 4 if browser_is_there() else 3
     assert f"{redirects} redirect, 2 not-html, 2 too-large, 1 soft-404, 1 status, 1 timeout" in not_had
     disallowed = "2 pages are disallowed" if browser_is_there() else "1 page is disallowed"
