@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crawlers import browser
+from crawlers.browser import executable as browser
 from labeling import studio_environment
 from store.errors import TilthError
 from tilth import doctor
