@@ -171,7 +171,8 @@ def crawl(
             outcome.hear_skipped(source.name, Queue(frontier).skipped(source.name))
         ended = read_live(frontier)
         if fetched and ended is not None and ended.run_id == outcome.run_id:
-            outcome.hear_closed({host.host: host.why for host in ended.hosts if host.closed and host.why})
+            outcome.hear_closed(ended.closed)
+            outcome.hear_too_deep(ended.too_deep)
     return outcome.result(time.monotonic() - began)
 
 

@@ -65,7 +65,7 @@ def _bring_in(store: Store, outbox: Outbox, batch: Sequence[Waiting]) -> Iterato
         new, known = _bring_in_records(store, source["name"], source_id, waiting)
         gone = [w.page["url"] for w in waiting if w.page["status"] in GONE]
         if gone or any_gone(store):
-            note_gone(store, source["name"], [w.page["url"] for w in waiting])
+            note_gone(store, source["name"], [_place(w) for w in waiting])
         yield Drained(source["name"], waiting, new, known)
 
 
@@ -93,7 +93,7 @@ def _bring_in_records(store: Store, name: str, source_id: str, waiting: Sequence
 
 def _superseded(store: Store, name: str, found: Sequence[tuple[Waiting, Mapping[str, Any]]]) -> list[str | None]:
     """For each record the one that stood on the page under its natural key before, when that said another text."""
-    places = [(w.page["url"], record["natural_key"]) for w, record in found]
+    places = [(_place(w), record["natural_key"]) for w, record in found]
     keyed = sorted({place for place in places if place[1] is not None})
     if not keyed:
         return [None] * len(found)
@@ -110,6 +110,11 @@ def _superseded(store: Store, name: str, found: Sequence[tuple[Waiting, Mapping[
         if place[1] is not None:
             before[place] = own
     return old
+
+
+def _place(waiting: Waiting) -> str:
+    """Where a page is, after redirects."""
+    return str(waiting.page["final_url"] or waiting.page["url"])
 
 
 def _page_row(waiting: Waiting) -> dict[str, object]:

@@ -204,6 +204,13 @@ class Outcome:
                 Trouble(source, f'source "{source}": {pages} left alone, such as {url}: {said}.', field=field)
             )
 
+    def hear_too_deep(self, links: Mapping[str, int]) -> None:
+        """Tell how many links of each source lie deeper than it goes."""
+        for source, count in links.items():
+            deepest = self._tallies[source].source.max_depth
+            message = f"{_pages(count)} deeper than max_depth = {deepest} {'was' if count == 1 else 'were'} left alone."
+            self._told.append(Trouble(source, f'source "{source}": {message}', field=("max_depth",)))
+
     def hear_closed(self, closed: Mapping[str, str]) -> None:
         """Tell which hosts were left for the next crawl: the host, and why."""
         for name, tally in self._tallies.items():

@@ -23,16 +23,20 @@ GRACE_SECONDS = 8.0
 
 def run(spec: CrawlSpec) -> int:
     """Crawl the sources to their end; gives the exit code."""
-    from scrapy.crawler import AsyncCrawlerProcess
+    from crawlers.extraction.workers import PageReader
 
-    from crawlers.spider import CrawlSpider
+    # First of all: the readers import their parsers while this process imports Scrapy.
+    with PageReader(spec.limits.workers, spec.limits.extract_seconds) as reader:
+        from scrapy.crawler import AsyncCrawlerProcess
 
-    settings = scrapy_settings(spec)
-    process = AsyncCrawlerProcess(settings | _for_a_browser(spec, settings))
-    crawler = process.create_crawler(CrawlSpider)
-    with Frontier(Path(spec.project_folder) / "frontier.sqlite") as frontier:
-        process.crawl(crawler, spec=spec, frontier=frontier)
-        process.start()
+        from crawlers.spider import CrawlSpider
+
+        settings = scrapy_settings(spec)
+        process = AsyncCrawlerProcess(settings | _for_a_browser(spec, settings))
+        crawler = process.create_crawler(CrawlSpider)
+        with Frontier(Path(spec.project_folder) / "frontier.sqlite") as frontier:
+            process.crawl(crawler, spec=spec, frontier=frontier, reader=reader)
+            process.start()
     fatal = getattr(crawler.spider, "fatal", None)
     if crawler.spider is None or fatal is not None:
         say_failure(fatal or RuntimeError("the spider did not start"))

@@ -63,6 +63,10 @@ class Hosts(Protocol):
         """Why this crawl does not wait for it; None where it does."""
         ...
 
+    def closed_hosts(self) -> dict[str, str]:
+        """All of these, with the reason."""
+        ...
+
     def why_waiting(self, host: str) -> str | None:
         """Why a request would wait now; None where it need not."""
         ...
@@ -82,6 +86,10 @@ class EveryHost:
     def closed(self, host: str) -> str | None:  # noqa: ARG002
         """Never."""
         return None
+
+    def closed_hosts(self) -> dict[str, str]:
+        """None."""
+        return {}
 
     def why_waiting(self, host: str) -> str | None:  # noqa: ARG002
         """It need not."""
@@ -214,10 +222,10 @@ class FrontierScheduler(BaseScheduler):
             self._due = self.queue.next_due(self.sources, but=self._closed())
         while self._parked and self._parked[0][0] <= now:
             self._ready.append(heapq.heappop(self._parked)[1])
-        request = self._take(now)
-        if request is None:
+        taken = self._take(now)
+        if taken is None:
             self._set_alarm(now)
-        return request
+        return taken
 
     def stir(self, source: str, host: str, new: int = 1) -> None:
         """Note that a source has something queued on a host, and how much of it is new."""

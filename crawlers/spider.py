@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import hashlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class CrawlSpider(Spider):
 
     name = "tilth"
 
-    def __init__(self, spec: CrawlSpec, frontier: Frontier, **kwargs: Any) -> None:
+    def __init__(self, spec: CrawlSpec, frontier: Frontier, reader: PageReader, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.spec = spec
         self.frontier = frontier
@@ -59,7 +60,7 @@ class CrawlSpider(Spider):
         self.passes = Passes(frontier)
         self.folder = Path(spec.project_folder)
         self.runs = {run.name: run for run in (SourceRun.of(one, frontier) for one in spec.sources)}
-        self.reader = PageReader(spec.limits.workers, spec.limits.extract_seconds)
+        self.reader = reader
         self.choices = Choices(frontier)
         self.tally = Tally(spec.run_id)
         self.fatal: Exception | None = None
@@ -130,7 +131,7 @@ class CrawlSpider(Spider):
             meta |= browser_meta(run.source)
         else:
             meta |= session_meta(run.source)
-        if render != "browser" and known.warc_file is not None and known.gave_records is not None:
+        if render != "browser" and self._has_copy(run, known):
             if known.etag:
                 headers["If-None-Match"] = known.etag
             if known.last_modified:
@@ -155,6 +156,11 @@ class CrawlSpider(Spider):
         assert request is not None
         try:
             end = await self._read(request, response)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                self.give_up(error)
+                return
+            end = PageEnd(f"extract: {type(error).__name__}: {str(error)[:200]}", page=fetched_page(request, response))
         except Exception as error:  # a page's trouble is its own; the crawl goes on
             self.logger.warning("Reading failed on %s", response.url, exc_info=True)
             end = PageEnd(f"extract: {type(error).__name__}: {str(error)[:200]}", page=fetched_page(request, response))
@@ -192,7 +198,6 @@ class CrawlSpider(Spider):
 
     async def closed(self, reason: str) -> None:
         """Scrapy calls this at the end."""
-        self.reader.close()
         if self._telling.running:
             self._telling.stop()
         self._tell(ended=True)
@@ -265,6 +270,12 @@ class CrawlSpider(Spider):
             write_media(self.folder, extraction.records, page.body)
         return PageEnd(error, unchanged, page, extraction)
 
+    def _has_copy(self, run: SourceRun, known: Fetched) -> bool:
+        """Whether an answer that says only that nothing changed would do."""
+        if known.warc_file is None or known.gave_records is None:
+            return False
+        return known.source_id == run.source_id or (self.folder / known.warc_file).is_file()
+
     def _from_warc(self, known: Fetched, page: Any) -> Any:
         from crawlers.warc import read_answer
 
@@ -296,6 +307,7 @@ class CrawlSpider(Spider):
             records=extraction.records,
             fetched=to_remember(row, run.source_id, end, known),
             wanted=self._wanted(run, extraction, meta["depth"]),
+            redirected_to=self._redirected_to(run, request, row),
             counts=counts,
         )
         try:
@@ -316,10 +328,22 @@ class CrawlSpider(Spider):
         error = "robots: " if meta.get("robots") == "disallowed" else end.error
         self.tally.count(host_of(meta["asked"]), len(extraction.records), error, row["seconds"])
 
+    def _redirected_to(self, run: SourceRun, request: Request, row: Mapping[str, Any]) -> Wanted | None:
+        """Where an answer came from, if not from the URL that was asked: it need not be asked for itself as well."""
+        final, meta = row["final_url"], request.meta
+        if final in (None, row["url"]) or row["status"] is None or not 200 <= row["status"] < 300:
+            return None
+        return _wanted(run, Link(final, meta["role"], about=meta["about"]), meta["depth"])
+
     def _wanted(self, run: SourceRun, extraction: Extraction, depth: int) -> list[Wanted]:
+        links = [link for link in extraction.links if run.why_not(link.url, link.role) is None]
         if depth >= run.source.max_depth:
-            return []
-        return [_wanted(run, link, depth + 1) for link in extraction.links if run.why_not(link.url, link.role) is None]
+            away = [link for link in links if link.role != IMAGE]  # an image belongs to its page
+            links = [link for link in links if link.role == IMAGE]
+            if run.source.max_depth > 0:  # 0: the start pages alone are what is wanted
+                new = sum(self.queue.known(run.name, link.role, link.url) is None for link in away)
+                self.tally.too_deep.update({run.name: new} if new else {})
+        return [_wanted(run, link, depth + 1) for link in links]
 
 
 def _wanted(run: SourceRun, link: Link, depth: int) -> Wanted:

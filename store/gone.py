@@ -12,10 +12,10 @@ TRAIT, VERSION = "gone", "1"
 def note_gone(store: Store, source_name: str, urls: Sequence[str]) -> int:
     """Look again at the records that were seen on these pages of a source, and mark those whose every page is gone.
 
-    A page is gone when its last answer was 404 or 410; an answer that says nothing of it, such as 503, does not count.
-    The trait's value is JSON, `{"status": 404, "since": "2026-01-01T00:00:00.000000+00:00"}`: the last status, and when
-    the last of its pages was found gone first. It is taken away where a page is there again. Gives how many are marked
-    of those that were looked at.
+    A page is named by its URL after redirects. It is gone when its last answer was 404 or 410; an answer that says
+    nothing of it, such as 503, does not count. The trait's value is JSON, such as
+    `{"status": 404, "since": "2026-01-01T00:00:00.000000+00:00"}`: the last status, and when the last of its pages was
+    found gone first. It is taken away where a page is there again. Gives how many are marked of those looked at.
     """
     with (
         store.transaction() as db,
@@ -25,7 +25,7 @@ def note_gone(store: Store, source_name: str, urls: Sequence[str]) -> int:
             """
             CREATE OR REPLACE TEMP TABLE whereabouts AS
             WITH of_source AS (
-                SELECT page_id, url, status, fetched_at
+                SELECT page_id, coalesce(final_url, url) AS url, status, fetched_at
                 FROM pages
                 JOIN sources USING (source_id)
                 WHERE sources.name = $1
@@ -45,7 +45,7 @@ def note_gone(store: Store, source_name: str, urls: Sequence[str]) -> int:
             answers AS (
                 SELECT url, status, fetched_at, status IN (404, 410) AS gone
                 FROM of_source
-                WHERE url IN (SELECT url FROM places) AND (status BETWEEN 200 AND 399 OR status IN (404, 410))
+                WHERE url IN (SELECT url FROM places) AND (status BETWEEN 200 AND 299 OR status IN (304, 404, 410))
             ),
             last_there AS (
                 SELECT url, max(fetched_at) FILTER (WHERE NOT gone) AS moment FROM answers GROUP BY url

@@ -39,19 +39,20 @@ def sightings(store: Store) -> pa.Table:
 def last_seen_on(store: Store, source_name: str, wanted: pa.Table) -> pa.Table:
     """Which record with a natural key was seen last on a page of that URL.
 
-    `wanted` has `url` (of the page, as it was asked for) and `natural_key`; gives these with `record_id`, for those
+    `wanted` has `url` (of the page, after redirects) and `natural_key`; gives these with `record_id`, for those
     that were ever seen.
     """
     with store.table("wanted_keys", wanted.select(["url", "natural_key"])):
         return store.read(
             """
-            SELECT pages.url, records.natural_key,
+            SELECT coalesce(pages.final_url, pages.url) AS url, records.natural_key,
                    arg_max(record_id, (seen_at, position)) AS record_id
             FROM records
             JOIN sightings USING (record_id)
             JOIN pages USING (page_id)
             WHERE records.source_name = $1
-                AND (pages.url, records.natural_key) IN (SELECT (url, natural_key) FROM wanted_keys)
+                AND (coalesce(pages.final_url, pages.url), records.natural_key)
+                    IN (SELECT (url, natural_key) FROM wanted_keys)
             GROUP BY ALL
             """,
             [source_name],

@@ -21,6 +21,7 @@ class Finished:
         run_id, source_id, page, tally, records: For the outbox.
         fetched: For the next time that it is asked.
         wanted: Where it leads; those that are known are left alone.
+        redirected_to: Where the answer came from, if not from its own URL: it is known from now on, as fetched.
         counts: It was fetched, and so counts against `max_pages`.
     """
 
@@ -33,6 +34,7 @@ class Finished:
     records: Sequence[FoundRecord]
     fetched: Fetched
     wanted: Sequence[Wanted] = ()
+    redirected_to: Wanted | None = None
     counts: bool = True
 
 
@@ -45,6 +47,8 @@ def finish(
         queue = Queue(frontier)
         new = queue.add(done.wanted, number, judge)
         queue.done(done.row, done.fetched)
+        if done.redirected_to is not None:
+            queue.add_done(done.redirected_to, done.fetched, number)
         if done.counts:
             Passes(frontier).count_page(done.source)
     return new

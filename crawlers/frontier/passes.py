@@ -66,13 +66,17 @@ class Passes:
         return Pass(number, False, 0)
 
     def ask_again(self, source: str, number: int, fingerprints: list[bytes]) -> None:
-        """Queue known requests for this pass, whenever they were asked last; those of this pass stay as they are."""
+        """Queue the start pages for this pass, whenever they were asked last; those of this pass stay as they are."""
         self._frontier.write_many(
             """
             UPDATE requests SET state = 'queued', why = NULL, not_before = 0, tries = 0, pass = ?
             WHERE source = ? AND fingerprint = ? AND pass < ? AND state IN ('done', 'skipped')
             """,
             [(number, source, one, number) for one in fingerprints],
+        )
+        self._frontier.write_many(
+            "UPDATE requests SET depth = 0 WHERE source = ? AND fingerprint = ? AND depth > 0",
+            [(source, one) for one in fingerprints],
         )
 
     def count_page(self, source: str) -> None:

@@ -119,6 +119,13 @@ class Queue:
                 queued.append(is_new and why is None)
         return queued
 
+    def add_done(self, wanted: Wanted, fetched: Fetched, number: int) -> None:
+        """Know a URL as fetched, unless it is known."""
+        if self.add([wanted], number) == [True]:
+            row = self.known(wanted.source, wanted.role, wanted.url)
+            assert row is not None
+            self.done(row["id"], fetched)
+
     def known(self, source: str, role: str, url: str) -> sqlite3.Row | None:
         """The row of a URL, where the source knows it."""
         found = self._frontier.read(

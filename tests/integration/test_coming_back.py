@@ -1,6 +1,7 @@
-"""Crawling a source again: what is unchanged is known by three signs, what changed supersedes, what is gone is marked."""
+"""Crawling a source again: what is unchanged is known, what changed supersedes, what is gone is marked."""
 
 import json
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ class Site(BaseHTTPRequestHandler):
         said.asked[self.path] += 1
         if self.path == "/":
             return self.send(200, "".join(f"<a href='{path}'>{path}</a>" for path in said.posts).encode())
+        if self.path in said.moved:
+            return self.send(301, b"", {"Location": said.moved[self.path]})
         if self.path in said.gone or self.path not in said.posts:
             return self.send(404, b"")
         text = said.posts[self.path]
@@ -68,6 +71,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Site)
         self.posts = {"/plain": "plain words", "/etag": "tagged words", "/dated": "dated words"}
         self.gone: set[str] = set()
+        self.moved: dict[str, str] = {}
         self.footer = "the first footer"
         self.not_modified = 0
         self.asked: Counter[str] = Counter()
@@ -84,7 +88,8 @@ def site() -> Iterator[Server]:
 
 
 def run(project: Path, site: Server, *, restart: bool = False, **declared: Any) -> CrawlResult:
-    source = read_source({"name": "small", "start": [site.url + "/"], **SHAPE, **declared})
+    declared = {"name": "small", "start": [site.url + "/"], **SHAPE, **declared}
+    source = read_source({key: value for key, value in declared.items() if value is not None})
     with Store(project / "tilth.duckdb") as store:
         return crawl(store, project, [source], contact="", restart=restart)
 
@@ -172,3 +177,32 @@ def test_restart_forgets_what_was_fetched_and_adds_no_record_twice(tmp_path: Pat
     again = run(tmp_path, site, restart=True)
     assert (again.pages, again.records_new, again.records_known) == (4, 0, 3)
     assert site.not_modified == 0
+
+
+def test_what_a_redirect_leads_to_is_asked_once_and_is_a_page_of_its_own_from_then_on(
+    tmp_path: Path, site: Server
+) -> None:
+    site.posts = {"/moved": "/plain", "/plain": "plain words"}
+    site.moved = {"/moved": "/plain"}
+    run(tmp_path, site, start=[site.url + "/moved"], follow=None)
+    assert (site.asked["/moved"], site.asked["/plain"]) == (1, 1)
+    site.posts["/plain"] = "other words"
+    run(tmp_path, site, start=[site.url + "/moved"], follow=None)
+    assert (site.asked["/moved"], site.asked["/plain"]) == (2, 2)
+    found = texts(tmp_path)
+    assert found["other words"]["supersedes"] == found["plain words"]["record_id"]
+
+
+def test_links_deeper_than_the_source_goes_are_told(tmp_path: Path, site: Server) -> None:
+    site.posts["/plain"] = "<a href='/etag'>e</a><a href='/deeper'>d</a>"
+    (trouble,) = run(tmp_path, site, max_depth=1).troubles
+    assert trouble.field == ("max_depth",) and "1 page deeper than max_depth = 1 was left alone" in trouble.message
+
+
+def test_a_pass_that_was_cut_off_asks_for_nothing_twice(tmp_path: Path, site: Server) -> None:
+    run(tmp_path, site)
+    with sqlite3.connect(tmp_path / "frontier.sqlite") as frontier:
+        frontier.execute("UPDATE passes SET state = 'open'")
+        frontier.execute("UPDATE requests SET state = 'leased', owner = '1:0.0' WHERE url LIKE '%/plain'")
+    again = run(tmp_path, site)
+    assert again.pages == 1 and site.asked["/plain"] == 2 and site.asked["/"] == 1
