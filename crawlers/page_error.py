@@ -113,9 +113,9 @@ def _of_browser(said: str, timeout: float) -> str:
         return f"timeout: the browser had no whole page within {timeout:g} s"
     if network and network[1] == "ERR_TOO_MANY_REDIRECTS":
         return "redirect: too many redirects"
-    if network and network[1].startswith(
-        ("ERR_CONNECTION", "ERR_NAME", "ERR_ADDRESS", "ERR_EMPTY", "ERR_SSL", "ERR_CERT")
-    ):
+    if network and network[1].startswith(("ERR_SSL", "ERR_CERT")):
+        return f"tls: the server could not prove who it is; the browser says {network[1]}"
+    if network and network[1].startswith(("ERR_CONNECTION", "ERR_NAME", "ERR_ADDRESS", "ERR_EMPTY")):
         return f"connection: the browser says {network[1]}"
     return f"browser: {_short(said)}"
 

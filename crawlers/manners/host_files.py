@@ -18,6 +18,7 @@ from crawlers.manners.host_rows import Rows
 from crawlers.manners.hosts import LONGEST_WAIT, TurnFarOff
 from crawlers.manners.turns import hosts_of
 from crawlers.page_error import describe
+from crawlers.safety.of_crawl import STRANGER
 from crawlers.scope import DEFAULT_PORTS
 
 DAY = 86_400.0
@@ -178,8 +179,11 @@ class HostFiles:
         """The answer after at most five redirects; None after more, which is no file (section 2.3.1.2)."""
         engine = self._crawler.engine
         assert engine is not None
+        asked = urlsplit(url).hostname
         for hop in range(MOST_REDIRECTS + 1):
-            request = Request(url, callback=NO_CALLBACK, priority=1000, dont_filter=True, meta=dict(META))
+            # Where a host sends us on to another one, no source's naming of that one counts.
+            meta = META | {STRANGER: urlsplit(url).hostname != asked}
+            request = Request(url, callback=NO_CALLBACK, priority=1000, dont_filter=True, meta=meta)
             try:
                 response = await engine.download_async(request)
             except IgnoreRequest as refused:

@@ -3,7 +3,6 @@
 import json
 import select
 import socket
-import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from crawlers.crawl import crawl
+from crawlers.frontier.file import Frontier
 from crawlers.kinds import read_source
 from crawlers.outcome import CrawlResult
 from crawlers.proxies.declaration import ProxiesSection
@@ -109,10 +109,13 @@ def test_pages_go_through_another_proxy_when_one_refuses(tmp_path: Path) -> None
 
 def test_when_no_proxy_works_the_crawl_ends_and_says_which_and_why(tmp_path: Path) -> None:
     with standing(sends(b"HTTP/1.1 407 Sign in\r\n\r\n")) as (server, (proxy,)):
+        name = f"http://127.0.0.1:{proxy.port}"
+        with Frontier(tmp_path / "frontier.sqlite") as frontier:  # it has failed often, and has one try left
+            kept_state = json.dumps({"failures": 2, "rests": 5})
+            frontier.write("INSERT INTO proxies (proxy, state) VALUES (?, ?)", [name, kept_state])
         result = run(tmp_path, server.port, [proxy])
         assert (server.visits, result.records_new) == (0, 0)
-        said = f"the proxy http://127.0.0.1:{proxy.port} refused the credentials (407)"
-        assert said in result.troubles[0].message
-    rows = sqlite3.connect(tmp_path / "frontier.sqlite").execute("SELECT proxy, state FROM proxies").fetchall()
-    assert [name for name, _ in rows] == [f"http://127.0.0.1:{proxy.port}"]
-    assert json.loads(rows[0][1])["troubles"] >= 3
+        assert f"the proxy {name} refused the credentials (407)" in result.troubles[0].message
+    with Frontier(tmp_path / "frontier.sqlite") as frontier:
+        (row,) = frontier.read("SELECT state FROM proxies WHERE proxy = ?", [name])
+    assert json.loads(row["state"])["troubles"] >= 1
