@@ -325,3 +325,19 @@ def test_a_proxy_that_lies_is_named_and_its_password_is_not(tmp_path: Path) -> N
     forged_error = errors.pop("another certificate")
     assert forged_error.startswith("tls: the certificate of app.test is signed by an authority")
     assert all(error.startswith("proxy: ") for error in errors.values())
+
+
+def test_a_name_that_turns_inside_between_two_requests_leads_nowhere() -> None:
+    nowhere = ["3ffe::1"]  # given to nobody, and global by the registries
+    with listening(sends(OK)) as inside:
+        asked = {name: url(inside.port, host=f"{name}.test") for name in ("turns", "named", "mixed")}
+        names = {"turns.test": [nowhere, ["127.0.0.1"]], "named.test": [nowhere, ["127.0.0.1"]]}
+        names["mixed.test"] = [[*nowhere, "127.0.0.1"], ["127.0.0.1", *nowhere]]
+        requests = [{"name": f"{name} {turn}", "url": each} for turn in (1, 2, 3) for name, each in asked.items()]
+        said = fetch_all(
+            requests, start=[asked["named"]], names=names, settings={"CONCURRENT_REQUESTS": 1, "DOWNLOAD_TIMEOUT": 2}
+        )
+        assert inside.visits == 0
+    kinds = {name: result["error"].split(":")[0] for name, result in said.items()}
+    assert kinds["turns 2"] == kinds["turns 3"] == kinds["named 2"] == kinds["named 3"] == "unsafe"
+    assert "unsafe" not in {kinds["turns 1"], kinds["named 1"], kinds["mixed 1"], kinds["mixed 2"]}
