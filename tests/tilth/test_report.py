@@ -41,6 +41,9 @@ def page():
         metrics={"labels": 50, "holdout": holdout},
         suspicions=[Suspicion(HOSTILE, "a", "b", 0.9, "corrected")],
         issue_states={"corrected": 1, "open": 2},
+        rendering=[
+            {"source": "forum", "pages": "/t/#", "compared": 3, "http": 10, "browser": 420, "decision": "browser"}
+        ],
     )
     return render(facts, SCHEMA, name="forum", description=HOSTILE)
 
@@ -75,3 +78,8 @@ def test_every_picture_has_its_place(page):
 def test_what_a_crawl_was_refused_stands_there_with_the_hosts_that_were_slow(page):
     assert "<td>unsafe</td>" in page
     assert '<td class="n">9.00</td>' in page
+
+
+def test_what_auto_has_learnt_stands_there(page):
+    assert "<td>/t/#</td>" in page
+    assert '<td class="n">420</td>' in page

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from store.label_schema import LabelSchema
 from tilth.project import Project
-from tilth.report.facts import ReportFacts, gather_facts
+from tilth.report.facts import ReportFacts, gather_facts, rendering_rows
 
 SCALAR_NAMES = {
     "accuracy": "accuracy",
@@ -26,8 +26,10 @@ SCALAR_NAMES = {
 
 def write_report(project: Project, path: Path, *, notes: Sequence[str] = ()) -> None:
     """Write the project's report to `path`, whole or not at all; `notes` are sentences under the suspicious labels."""
+    sources = [str(table.get("name")) for table in project.file.source]
+    rendering = rendering_rows(project.folder / "frontier.sqlite", sources)
     with project.open_store() as store:
-        facts = gather_facts(store, project.schema)
+        facts = gather_facts(store, project.schema, rendering)
     declared = project.file.project
     page = render(facts, project.schema, name=declared.name, description=declared.description, notes=notes)
     path.parent.mkdir(parents=True, exist_ok=True)

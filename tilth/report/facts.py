@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -44,6 +45,8 @@ class ReportFacts:
         suspicions: The most suspicious labels first.
         issue_states: How many label errors are open, sent, confirmed, corrected.
         annotators: One row a person.
+        rendering: What `render = "auto"` has learnt: source, pages (the form of their URLs), compared, http and browser
+            (characters of the newest page by each way), decision.
         agreement: Krippendorff's alpha with its interval, when two people answered the same records.
     """
 
@@ -59,11 +62,35 @@ class ReportFacts:
     suspicions: Sequence[Suspicion]
     issue_states: Mapping[str, int]
     annotators: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    rendering: Sequence[Mapping[str, Any]] = field(default_factory=list)
     agreement: "Agreement | None" = None
 
 
-def gather_facts(store: Store, schema: LabelSchema) -> ReportFacts:
-    """Read everything that the report shows."""
+def rendering_rows(frontier_file: Path, sources: Sequence[str]) -> list[dict[str, Any]]:
+    """What is known of the pages of these sources, over HTTP and in the browser, from `frontier.sqlite`."""
+    from crawlers.browser.choice import evidence
+    from crawlers.frontier.file import Frontier
+
+    if not frontier_file.exists():
+        return []
+    with Frontier(frontier_file) as frontier:
+        return [
+            {
+                "source": source,
+                "pages": found.template.split(" ")[0],
+                "compared": found.total,
+                "http": found.compared[-1].http.text,
+                "browser": found.compared[-1].browser.text,
+                "decision": found.decision or "not enough pages yet",
+            }
+            for source in sources
+            for found in evidence(frontier, source)
+            if found.compared
+        ]
+
+
+def gather_facts(store: Store, schema: LabelSchema, rendering: Sequence[Mapping[str, Any]] = ()) -> ReportFacts:
+    """Read everything that the report shows; `rendering` is what `rendering_rows` gave."""
     from labeling.agreement import agreement, annotators
     from labeling.answers import read_answers
 
@@ -89,6 +116,7 @@ def gather_facts(store: Store, schema: LabelSchema) -> ReportFacts:
         metrics=current.metrics if current is not None else None,
         suspicions=suspicions(store),
         issue_states=_issue_states(store),
+        rendering=rendering,
         annotators=annotators(given.annotations, schema, label_table, relooks=given.relooks).to_pylist(),
         agreement=agreement(given.annotations, schema, relooks=given.relooks),
     )
