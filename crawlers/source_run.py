@@ -6,6 +6,7 @@ from typing import Any
 
 from crawlers.caps import Caps
 from crawlers.crawl_spec import SourceSpec
+from crawlers.fetched_source import FetchedSource
 from crawlers.frontier.file import Frontier
 from crawlers.kinds import kind_module, read_source
 from crawlers.scope import Scope
@@ -39,6 +40,7 @@ class SourceRun:
     def of(cls, spec: SourceSpec, frontier: Frontier) -> "SourceRun":
         """Of what the process was told."""
         source = read_source(spec.declared)
+        assert isinstance(source, FetchedSource)
         return cls(source, spec.source_id, kind_module(source.kind), Scope(source), Caps(frontier, source))
 
     @property
