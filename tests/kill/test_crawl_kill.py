@@ -91,16 +91,22 @@ def start(project: Path, forum: Server) -> "subprocess.Popen[bytes]":
 
 
 def kill(owner: "subprocess.Popen[bytes]", who: str) -> bool:
-    """Kill the crawl's owner, or the process that fetches; says whether there was one."""
-    try:
-        children = [c for c in psutil.Process(owner.pid).children() if "crawlers.run" in c.cmdline()]
-    except psutil.Error:
-        children = []
-    victims = [owner.pid] if who == "owner" else [child.pid for child in children]
-    for victim in victims:
-        os.kill(victim, signal.SIGKILL)
+    """Kill the crawl's owner, or the process that fetches as soon as there is one; says whether that was done."""
+    killed = False
+    while owner.poll() is None and not killed:
+        for victim in [owner.pid] if who == "owner" else fetching(owner):
+            os.kill(victim, signal.SIGKILL)
+            killed = True
     owner.communicate(timeout=60)
-    return bool(victims)
+    return killed
+
+
+def fetching(owner: "subprocess.Popen[bytes]") -> list[int]:
+    """The process that fetches for this owner."""
+    try:
+        return [child.pid for child in psutil.Process(owner.pid).children() if "crawlers.run" in child.cmdline()]
+    except psutil.Error:
+        return []
 
 
 def test_a_crawl_that_is_killed_again_and_again_misses_nothing(tmp_path: Path, forum: Server) -> None:
