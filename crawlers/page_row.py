@@ -16,6 +16,8 @@ from crawlers.scope import canonical_url
 from store.page_id import page_id
 
 NOTHING = Extraction()
+NOT_GONE_TO = ("redirect: ", "robots: ", "rights: ", "unsafe: ")
+"""How errors begin that name where a redirect leads that was not followed."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def page_row(request: Request, source_id: str, end: PageEnd, known: Fetched) -> 
     status, headers = meta.get("answer", (None, {}))
     warc, page = meta.get("warc"), end.page
     final = page.final_url if page is not None else canonical_url(request.url)
+    if end.error and end.error.startswith(NOT_GONE_TO):
+        final = None  # nothing came from there
     not_modified = end.unchanged == "validator" or (page is not None and status == 304)
     body = None if page is None or status == 304 else page.body
     sent = page.headers if page is not None else ()

@@ -10,10 +10,12 @@ from tilth.cli.console import print_json, print_rows, progress, say, warn
 
 def crawl(
     context: typer.Context,
-    source: Annotated[str | None, typer.Argument(help="The source's name; all of them without it.")] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget what was fetched, and begin anew.")] = False,
+    source: Annotated[str | None, typer.Argument(help="The source's name; unless given, all of them.")] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Fetch all of it anew, as if for the first time; records stay.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and bring in the new entries of feeds.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     as_lines: Annotated[
         bool, typer.Option("--json-lines", help="Print a line of JSON each second, and the result as the last.")
     ] = False,
@@ -56,7 +58,8 @@ def _watch(context: typer.Context, source: str | None, *, restart: bool, as_line
                 print(json.dumps(line, ensure_ascii=False), flush=True)
                 continue
             new = found.result.records_new if found is not None else 0
-            say(f"{', '.join(look.names)}: {new} new records; the next look is in {_in_words(look.wait)}.")
+            records = f"{new} new record{'' if new == 1 else 's'}"
+            say(f"{', '.join(look.names)}: {records}; the next look is in {_in_words(look.wait)}.")
             for trouble in found.troubles if found is not None else [str(look.broke_off)]:
                 warn(trouble)
     except KeyboardInterrupt:  # the way to end it
@@ -80,7 +83,7 @@ def import_(
     key: Annotated[str | None, typer.Option("--id", help="The column with the row's own id.")] = None,
     split: Annotated[str | None, typer.Option(help="The column that says train, validation or test.")] = None,
     annotator: Annotated[str | None, typer.Option(help="The column that says who labelled the row.")] = None,
-    source: Annotated[str | None, typer.Option(help="What to call this source; the file's name without it.")] = None,
+    source: Annotated[str | None, typer.Option(help="What to call this source; unless given, the file's name.")] = None,
     query: Annotated[str | None, typer.Option(help="What to ask a database: a SELECT.")] = None,
 ) -> None:
     """Bring in a CSV, JSONL or Parquet file, whole or not at all.

@@ -17,7 +17,9 @@ LONGEST = 160
 def try_(
     context: typer.Context,
     url: Annotated[str, typer.Argument(help="The page.")],
-    source: Annotated[str | None, typer.Option(help="The source's name; the one that the URL belongs to.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The source's name; unless given, the one that the URL belongs to.")
+    ] = None,
     browser: Annotated[bool, typer.Option(help="Look at it in the browser, too.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, all of it.")] = False,
 ) -> None:
@@ -57,7 +59,7 @@ def _undeclared(tried: "Tried") -> str:
 
 
 FACTS: dict[str, Any] = {
-    "status": lambda look: str(look.status or "no answer"),
+    "status": lambda look: str(look.status or ("not asked" if look.robots == "disallowed" else "no whole answer")),
     "came from": lambda look: look.final_url or "",
     "robots.txt": lambda look: look.robots or "",
     "seconds": lambda look: f"{look.seconds:.2f}" if look.seconds is not None else "",
