@@ -26,6 +26,7 @@ class Limits:
         max_bytes: A body over this, packed or unpacked, is not read.
         extract_seconds: A page is read for no longer.
         workers: Processes that read pages; None: as many as there are processors.
+        patience: Seconds over which a robots.txt that cannot be had is tried again, before its host is left.
     """
 
     concurrency: int = 16
@@ -34,6 +35,7 @@ class Limits:
     max_bytes: int = 10 * 2**20
     extract_seconds: float = 10.0
     workers: int | None = None
+    patience: float = 30.0
 
 
 DEFAULT_LIMITS = Limits()

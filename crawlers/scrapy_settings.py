@@ -38,6 +38,7 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
         "USER_AGENT": spec.user_agent,
         "ROBOTSTXT_OBEY": True,
         "ROBOTSTXT_USER_AGENT": "tilth",
+        "MANNERS_PATIENCE": spec.limits.patience,
         "RIGHTS_TDMREP": spec.rights.tdmrep,
         "RIGHTS_POLICY": spec.rights.policy,
         "PROXIES": spec.proxies,
@@ -51,7 +52,8 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
         # A host that answers slowly is asked less often.
         "AUTOTHROTTLE_ENABLED": True,
         "AUTOTHROTTLE_START_DELAY": 0.1,
-        "AUTOTHROTTLE_TARGET_CONCURRENCY": float(spec.limits.per_host),
+        # Over a host's places, which bound it anyway: at just these, what this process is late with counts as the host's.
+        "AUTOTHROTTLE_TARGET_CONCURRENCY": 1.5 * spec.limits.per_host,
         "AUTOTHROTTLE_MAX_DELAY": 30.0,
         "DOWNLOAD_TIMEOUT": spec.timeout,
         "DOWNLOAD_MAXSIZE": spec.max_bytes,

@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -30,6 +30,8 @@ SHARED_KEYS = frozenset((
 ))
 # fmt: on
 """What a page is read and followed by, whichever kind of source leads to it."""
+PATIENCE = 3.0
+"""Seconds over which a host that does not answer is tried again; somebody waits."""
 
 
 class NotFetched(RequestError):
@@ -175,7 +177,9 @@ def _look(project: Project, source: "FetchedSource", rendered: str) -> Look:
         if (project.folder / "sessions").is_dir():
             shutil.copytree(project.folder / "sessions", folder / "sessions")
         with Store(folder / "tilth.duckdb") as store:
-            result = crawl(store, folder, [source], **crawl_options(project))
+            options = crawl_options(project)
+            options["limits"] = replace(options["limits"], patience=PATIENCE)
+            result = crawl(store, folder, [source], **options)
             return _what_came(project, source, rendered, folder, store, result)
 
 

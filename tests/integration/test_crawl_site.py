@@ -113,11 +113,14 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
-def run(project: Path, site: Server, *starts: str, timeout: float = 30.0, **declared: Any) -> CrawlResult:
+def run(
+    project: Path, site: Server, *starts: str, timeout: float = 30.0, patience: float = 30.0, **declared: Any
+) -> CrawlResult:
     shape = {"item": "article", "key": "::attr(data-post)", "fields": {"text": "p.body"}}
     source = read_source({"name": "small", "start": [site.url + start for start in starts], **shape, **declared})
     with Store(project / "tilth.duckdb") as store:
-        return crawl(store, project, [source], contact="me@example.org", limits=Limits(timeout=timeout))
+        limits = Limits(timeout=timeout, patience=patience)
+        return crawl(store, project, [source], contact="me@example.org", limits=limits)
 
 
 def kept(project: Path) -> dict[str, dict[str, Any]]:
@@ -226,7 +229,7 @@ def test_a_source_of_which_no_start_page_can_be_had_is_a_wrong_request(
 def test_a_host_that_does_not_answer_at_all_is_named(project: Path, site: Server) -> None:
     site.server_close()
     site.shutdown()
-    result = run(project, site, "/list")
+    result = run(project, site, "/list", patience=2.0)
     assert result.exit_code == 2 and "refused the connection" in result.troubles[0].message
 
 
