@@ -318,14 +318,14 @@ def test_a_server_that_cannot_prove_who_it_is_gives_nothing(crawled: Crawled, so
 @pytest.mark.parametrize(
     ("wrong", "line", "words"),
     [
-        ('item = "article >"', 14, 'item selector "article >" is not valid'),
-        ('key = "a["', 14, 'key selector "a["'),
-        ('follow = "a:frist"', 14, 'follow selector "a:frist"'),
-        ('allow = ["/t/[0-9"]', 14, '"/t/[0-9" is not a valid regex'),
-        ('[source.fields]\ntext = "p::"', 15, '"p::"'),
-        ('[source.fields]\ntext = "xpath://p["', 15, '"xpath://p["'),
-        ('kind = "api"\nitem = "posts[?"\n[source.fields]\ntext = "body"', 15, 'item "posts[?" is not valid JMESPath'),
-        ('kind = "api"\n[source.fields]\ntext = "body["', 16, '"body[" is not valid JMESPath'),
+        ('item = "article >"', 15, 'item selector "article >" is not valid'),
+        ('key = "a["', 15, 'key selector "a["'),
+        ('follow = "a:frist"', 15, 'follow selector "a:frist"'),
+        ('allow = ["/t/[0-9"]', 15, '"/t/[0-9" is not a valid regex'),
+        ('[source.fields]\ntext = "p::"', 16, '"p::"'),
+        ('[source.fields]\ntext = "xpath://p["', 16, '"xpath://p["'),
+        ('kind = "api"\nitem = "posts[?"\n[source.fields]\ntext = "body"', 16, 'item "posts[?" is not valid JMESPath'),
+        ('kind = "api"\n[source.fields]\ntext = "body["', 17, '"body[" is not valid JMESPath'),
     ],
 )
 def test_a_selector_that_is_not_valid_is_said_with_its_line_before_anything_is_asked(
@@ -337,7 +337,7 @@ def test_a_selector_that_is_not_valid_is_said_with_its_line_before_anything_is_a
         said = tilth("crawl", project=tmp_path).refused()
     assert words in said
     assert server.visits == 0
-    assert re.match(r"tilth\.toml:(\d+): ", said), said
+    assert said.startswith(f'tilth.toml:{line}: source "x": ')
 
 
 def project(folder: Path, url: str, *more: str) -> Path:
@@ -385,7 +385,8 @@ def test_a_clock_that_was_set_back_a_year_makes_nothing_wait(tmp_path: Path) -> 
         site.asked.clear()
         out = done("crawl", project=folder)
     assert "/p/1" in site.asked and "/robots.txt" in site.asked
-    assert re.search(r"in \d s", out), out
+    took = re.search(r"in (\d+) s", out)
+    assert took is not None and int(took[1]) < 60
 
 
 FULL = """

@@ -26,6 +26,13 @@ def test_the_line_says_pages_records_what_waits_and_what_was_not_had() -> None:
     )
 
 
+def test_a_crawl_that_only_waits_says_for_whom_and_why() -> None:
+    assert view.held_up(STATE) == ""
+    idle = replace(STATE, in_hand=0)
+    assert view.held_up(idle) == "; forum.example waits: it asks for 30 s between requests"
+    assert view.held_up(replace(idle, hosts=(replace(HOST, closed=True),))) == ""
+
+
 def test_the_table_says_when_a_host_is_asked_again_and_why_not_now() -> None:
     assert "in 30 s: it asks for 30 s between requests" in drawn(STATE)
 

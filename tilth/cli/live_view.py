@@ -62,7 +62,7 @@ def _say_now_and_then() -> Callable[["LiveState"], None]:
         if time.monotonic() < due or state.ended:
             return
         due = time.monotonic() + SECONDS_BETWEEN_LINES
-        print(f"{summary(state)}.", file=sys.stderr)  # not on stdout, which may be read by a program
+        print(f"{summary(state)}{held_up(state)}.", file=sys.stderr)  # not on stdout, which may be read by a program
 
     return say
 
@@ -79,6 +79,12 @@ def summary(state: "LiveState") -> str:
         counted = sorted(state.errors.items(), key=lambda one: (-one[1], one[0]))
         parts.append("not had: " + ", ".join(f"{count} {kind}" for kind, count in counted))
     return "; ".join(parts)
+
+
+def held_up(state: "LiveState") -> str:
+    """While a crawl only waits, for whom and why, to go behind its figures; else nothing."""
+    waits = [host for host in state.hosts if host.waiting and host.why and not host.closed]
+    return f"; {waits[0].host} waits: {waits[0].why}" if waits and not state.in_hand else ""
 
 
 def table(state: "LiveState", now: float) -> "RenderableType":
