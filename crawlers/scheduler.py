@@ -17,28 +17,30 @@ object `crawler.hosts` with `may_start(host)` and `ready_at(host)`, no host is a
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import logging
 import os
 import pickle
+import sqlite3
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from scrapy import Request, Spider
 from scrapy.core.scheduler import BaseScheduler
 from scrapy.utils.asyncio import call_later
 from scrapy.utils.request import request_from_dict
 
+from crawlers.every_host import EveryHost, Hosts
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.queue import Fetched, Queue, Wanted
 from crawlers.scope import host_of
+from store.errors import TilthError
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from scrapy.crawler import Crawler
 
 SHORTEST_SLEEP = 0.005
@@ -46,54 +48,6 @@ SECONDS_BETWEEN_LOOKS = 1.0
 """At what another process that is ending still has in hand."""
 
 log = logging.getLogger(__name__)
-
-
-class Hosts(Protocol):
-    """Says when a host may be asked."""
-
-    def may_start(self, host: str, in_hand: int = 0) -> bool:
-        """Whether it may be asked now."""
-        ...
-
-    def ready_at(self, host: str) -> float:
-        """When it may, in epoch seconds."""
-        ...
-
-    def closed(self, host: str) -> str | None:
-        """Why this crawl does not wait for it; None where it does."""
-        ...
-
-    def closed_hosts(self) -> dict[str, str]:
-        """All of these, with the reason."""
-        ...
-
-    def why_waiting(self, host: str) -> str | None:
-        """Why a request would wait now; None where it need not."""
-        ...
-
-
-class EveryHost:
-    """Where nobody says otherwise, every host may be asked at any time."""
-
-    def may_start(self, host: str, in_hand: int = 0) -> bool:  # noqa: ARG002
-        """Always."""
-        return True
-
-    def ready_at(self, host: str) -> float:  # noqa: ARG002
-        """At once."""
-        return 0.0
-
-    def closed(self, host: str) -> str | None:  # noqa: ARG002
-        """Never."""
-        return None
-
-    def closed_hosts(self) -> dict[str, str]:
-        """None."""
-        return {}
-
-    def why_waiting(self, host: str) -> str | None:  # noqa: ARG002
-        """It need not."""
-        return None
 
 
 @dataclass(slots=True)
@@ -204,6 +158,14 @@ class FrontierScheduler(BaseScheduler):
 
     def next_request(self) -> Request | None:
         """The request that comes next; None when all that waits has to wait longer, and then the engine is woken."""
+        try:
+            return self._next()
+        except (sqlite3.Error, TilthError) as error:
+            # The engine would only log it, and ask again for ever.
+            self._give_up(error)
+            return None
+
+    def _next(self) -> Request | None:
         self._sweep()
         while self._front:
             request = self._front.popleft()
@@ -272,6 +234,16 @@ class FrontierScheduler(BaseScheduler):
 
     def _closed(self) -> list[str]:
         return [host for host in self._lanes if self.hosts.closed(host) is not None]
+
+    def _give_up(self, error: Exception) -> None:
+        give_up = getattr(self.spider, "give_up", None)
+        if give_up is not None:
+            give_up(error)
+            return
+        log.error("The frontier cannot be used any more: %s", error)
+        engine = self.crawler.engine
+        assert engine is not None
+        self._closing = asyncio.ensure_future(engine.close_spider_async(reason="frontier"))
 
     def _come_back(self, row: int, request: Request) -> bool:
         hand = self.in_hand[row]

@@ -64,6 +64,7 @@ class CrawlSpider(Spider):
         self.choices = Choices(frontier)
         self.tally = Tally(spec.run_id)
         self.fatal: Exception | None = None
+        self._telling: Any = None
         self._warcs: dict[str, WarcFile] = {}
         for run in self.runs.values():
             self._begin(run)
@@ -198,7 +199,7 @@ class CrawlSpider(Spider):
 
     async def closed(self, reason: str) -> None:
         """Scrapy calls this at the end."""
-        if self._telling.running:
+        if self._telling is not None and self._telling.running:
             self._telling.stop()
         self._tell(ended=True)
         for warc in self._warcs.values():

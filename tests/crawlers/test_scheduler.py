@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -155,3 +156,15 @@ def test_a_request_that_waits_keeps_the_spider_open_and_is_made_at_its_time(spid
     at = {int(number): moment for number, _, _, moment in pages}
     assert len(at) == PAGES and site.asked["/1"] == 1
     assert 0.45 < at[1] - at[0] < 2.5  # Scrapy's own heartbeat would have come after 5 s
+
+
+def test_a_frontier_that_cannot_be_used_ends_the_spider(spider: Any, site: Server, tmp_path: Path) -> None:
+    site.slowness = 0.05
+    run = spider()
+    deadline = time.monotonic() + 30
+    while sum(site.asked.values()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with sqlite3.connect(tmp_path / "frontier.sqlite", timeout=30) as frontier:
+        frontier.execute("ALTER TABLE requests RENAME TO elsewhere")
+    _, errors = run.communicate(timeout=60)
+    assert "The frontier cannot be used any more: no such table: requests" in errors
