@@ -78,6 +78,7 @@ class SourceTally:
     empty: int = 0
     unmatched: Counter[str] = field(default_factory=Counter)
     in_part: dict[str, str] = field(default_factory=dict)  # URL: why not all of it could be read
+    sitemaps: int = 0
     others: int = 0  # pages beside sitemaps, whatever became of them
     unchanged: int = 0
 
@@ -90,6 +91,7 @@ class SourceTally:
             error = None
         if page["depth"] == 0:
             self.starts[page["url"]] = error
+        self.sitemaps += role == "sitemap"
         self.others += role != "sitemap"
         self.unchanged += page.get("unchanged") is not None
         drawn = error is None or str(error).startswith("wait-for")
@@ -122,13 +124,18 @@ class SourceTally:
     def _in_part_troubles(self) -> list[Trouble]:
         name, found = self.source.name, sorted(self.in_part.items())
         said = [Trouble(name, f'source "{name}": {url}: {why}.') for url, why in found[:TOLD]]
-        had = any(error is None for error in self.starts.values())
-        if self.source.kind == "sitemap" and had and not (self.others or found or self.unchanged):
+        if self._names_no_page() and not found:
             message = "its sitemaps name no page that it goes to; look at them, and at allow, deny and changed_since."
             said.append(Trouble(name, f'source "{name}": {message}', field=("start",)))
         if len(found) > TOLD:
             said.append(Trouble(name, f'source "{name}": {_pages(len(found) - TOLD)} more could be read only in part.'))
         return said
+
+    def _names_no_page(self) -> bool:
+        source = self.source
+        if source.kind != "sitemap" or self.sitemaps >= source.max_pages or not source.max_depth:
+            return False
+        return None in self.starts.values() and not self.others and not self.unchanged
 
     def _item_troubles(self) -> list[Trouble]:
         source = self.source
