@@ -1,0 +1,165 @@
+"""Whose request is next: fair between hosts and sources, within what may be in hand, and no host before its time."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scrapy import Request, Spider
+from scrapy.utils.test import get_crawler
+
+from crawlers import scheduler as scheduling
+from crawlers.every_host import EveryHost
+from crawlers.frontier.file import Frontier
+from crawlers.frontier.queue import Fetched, Queue, Wanted
+from crawlers.scheduler import FrontierScheduler
+
+
+class Two(Spider):
+    """Stands in for tilth's own: two sources, whose requests it makes of their rows."""
+
+    name = "two"
+    source_names = ("first", "second")
+
+    def request_of(self, row: Any) -> Request:
+        return Request(row["url"], meta={"source": row["source"]})
+
+
+class Timed(EveryHost):
+    """Hosts that may be asked from a moment on, or not at all."""
+
+    def __init__(self) -> None:
+        self.from_: dict[str, float] = {}
+        self.shut: dict[str, str] = {}
+
+    def may_start(self, host: str, in_hand: int = 0) -> bool:
+        return self.ready_at(host) <= time.time() and host not in self.shut
+
+    def ready_at(self, host: str) -> float:
+        return self.from_.get(host, 0.0)
+
+    def closed(self, host: str) -> str | None:
+        return self.shut.get(host)
+
+
+@pytest.fixture
+def frontier(tmp_path: Path) -> Any:
+    with Frontier(tmp_path / "frontier.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def no_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "call_later", lambda *_: None)  # there is no event loop here
+
+
+def opened(frontier: Frontier, hosts: Timed | None = None, *, in_all: int = 100, per_host: int = 100) -> Any:
+    crawler = get_crawler(Two, {"CONCURRENT_REQUESTS": in_all, "CONCURRENT_REQUESTS_PER_DOMAIN": per_host})
+    crawler.hosts = hosts or Timed()  # type: ignore[attr-defined]
+    spider = Two()
+    spider.frontier = frontier  # type: ignore[attr-defined]
+    found = FrontierScheduler(crawler)
+    found.open(spider)
+    return found
+
+
+def fill(frontier: Frontier, count: int, *hosts: str, source: str = "first") -> None:
+    Queue(frontier).add(Wanted(source, f"http://{host}/{n}", host) for host in hosts for n in range(count))
+
+
+def taken(scheduler: FrontierScheduler, at_most: int = 1_000) -> list[Request]:
+    found = []
+    while len(found) < at_most and (request := scheduler.next_request()) is not None:
+        found.append(request)
+    return found
+
+
+def hosts_of(requests: list[Request]) -> list[str]:
+    return [request.url.split("/")[2] for request in requests]
+
+
+def test_hosts_take_turns_however_much_each_has(frontier: Frontier) -> None:
+    fill(frontier, 50, "big.example")
+    fill(frontier, 2, "a.example", "b.example")
+    scheduler = opened(frontier)
+    first = Counter(hosts_of(taken(scheduler, 6)))
+    assert first == {"big.example": 2, "a.example": 2, "b.example": 2}
+    assert hosts_of(taken(scheduler)) == ["big.example"] * 48
+
+
+def test_sources_on_one_host_take_turns(frontier: Frontier) -> None:
+    fill(frontier, 4, "a.example")
+    fill(frontier, 4, "a.example", source="second")
+    sources = [request.meta["source"] for request in taken(opened(frontier), 4)]
+    assert Counter(sources) == {"first": 2, "second": 2}
+
+
+def test_no_more_is_in_hand_than_is_allowed_in_all_and_of_a_host(frontier: Frontier) -> None:
+    fill(frontier, 9, "a.example", "b.example", "c.example")
+    scheduler = opened(frontier, in_all=5, per_host=2)
+    first = taken(scheduler)
+    assert len(first) == 5 and max(Counter(hosts_of(first)).values()) == 2
+    row = first[0].meta["frontier_id"]
+    scheduler.queue.done(row, Fetched(200, 1.0))
+    scheduler.let_go(row)
+    assert len(taken(scheduler)) == 1
+
+
+def test_a_host_is_not_asked_before_its_time_and_holds_up_no_other(frontier: Frontier) -> None:
+    hosts = Timed()
+    hosts.from_["slow.example"] = time.time() + 0.3
+    fill(frontier, 3, "a.example", "slow.example")
+    scheduler = opened(frontier, hosts)
+    assert set(hosts_of(taken(scheduler))) == {"a.example"}
+    assert scheduler.has_pending_requests()
+    time.sleep(0.32)
+    assert hosts_of(taken(scheduler)) == ["slow.example"] * 3
+    assert not scheduler.has_pending_requests()
+
+
+def test_a_closed_host_is_left_to_the_next_crawl(frontier: Frontier) -> None:
+    hosts = Timed()
+    hosts.shut["gone.example"] = "it is closed"
+    fill(frontier, 3, "a.example", "gone.example")
+    scheduler = opened(frontier, hosts)
+    assert set(hosts_of(taken(scheduler))) == {"a.example"} and not scheduler.has_pending_requests()
+    assert Queue(frontier).hosts("first") == ["gone.example"]
+
+
+def test_a_request_that_is_put_back_waits_and_its_place_is_free(frontier: Frontier) -> None:
+    fill(frontier, 2, "a.example")
+    scheduler = opened(frontier, per_host=1)
+    (first,) = taken(scheduler)
+    again = first.replace(dont_filter=True)
+    again.meta["not_before"], again.meta["tries"] = time.time() + 0.2, 1
+    assert scheduler.enqueue_request(again)
+    (second,) = taken(scheduler)
+    assert second.url != first.url and scheduler.has_pending_requests()
+    scheduler.queue.done(second.meta["frontier_id"], Fetched(200, 1.0))
+    scheduler.let_go(second.meta["frontier_id"])
+    assert taken(scheduler) == []
+    time.sleep(0.22)
+    (back,) = taken(scheduler)
+    assert back.url == first.url
+
+
+def test_a_hop_of_a_redirect_comes_first_and_takes_no_second_place(frontier: Frontier) -> None:
+    fill(frontier, 5, "a.example")
+    scheduler = opened(frontier, per_host=2)
+    first, _ = taken(scheduler)
+    hop = first.replace(url="http://a.example/elsewhere")
+    hop.meta["redirect_times"] = 1
+    assert scheduler.enqueue_request(hop)
+    assert [request.url for request in taken(scheduler)] == ["http://a.example/elsewhere"]
+    assert len(scheduler.in_hand) == 2
+
+
+def test_what_waits_is_counted_by_host(frontier: Frontier) -> None:
+    fill(frontier, 3, "a.example")
+    scheduler = opened(frontier)
+    assert scheduler.waiting == {"a.example": 3}
+    (first,) = taken(scheduler, 1)
+    assert scheduler.waiting["a.example"] == 2
+    scheduler.later(first.meta["frontier_id"], time.time() + 60, 1)
+    assert scheduler.waiting["a.example"] == 3
