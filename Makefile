@@ -11,7 +11,7 @@ PYTHON ?= $(shell for each in .venv/bin/python python3.13 python3.12 python3.11 
 
 help:
 	@echo "make demo           the whole job on a small website of its own: crawl, label, learn, publish, report"
-	@echo "make test           lint, types, import floors, and all tests; 15 minutes or less"
+	@echo "make test           lint, types, import floors, and all tests; about 20 minutes"
 	@echo "make lint           lint, types and import floors only"
 	@echo "make bench          the claims that can be measured; make bench CLAIM=name measures one"
 	@echo "make setup          only the set-up: packages, a browser, Label Studio"

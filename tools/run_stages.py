@@ -29,8 +29,8 @@ STAGES: dict[str, tuple[tuple[str, ...], ...]] = {
     "unit": (
         ("pytest", "tests", "--ignore=tests/integration", "--ignore=tests/kill", f"-n{WORKERS}", "--dist=loadfile"),
     ),
-    # One process: Label Studio is started once for all of them.
-    "integration": (("pytest", "tests/integration", "--durations=10"),),
+    # A file stays with one worker; they share one Label Studio.
+    "integration": (("pytest", "tests/integration", f"-n{WORKERS}", "--dist=loadfile", "--durations=10"),),
     "kill": (("pytest", "tests/kill", "--durations=5"),),
 }
 

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +23,7 @@ from crawlers.outcome import CrawlResult
 from store.database import Store
 from store.pages import pages
 from store.records import records
-from tests.integration.test_crawl_proving_site import POST, two_free_ports
+from tests.proving_site import POST, proving_site
 
 PLAIN = 6
 DRAWN = 6
@@ -121,17 +119,8 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def forum(shared: Path) -> Iterator[str]:
     """The proving site with 130 posts, of which `/app` shows 20 more at each scroll or click."""
-    program, rows = shared / "sites" / "proving_site.py", shared / "data" / "banking77" / "train.csv"
-    if not program.is_file() or not rows.is_file():
-        pytest.skip(f"needs the proving site in {shared}")
-    port = two_free_ports()
-    options = ["--data", str(rows), "--port", str(port), "--limit", "130", "--crawl-delay", "0"]
-    server = subprocess.Popen([sys.executable, str(program), *options], stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None and server.stdout.readline()
-    yield f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.wait()
-    server.stdout.close()
+    with proving_site(shared, posts=130) as url:
+        yield url
 
 
 def source(site: Server, name: str, *starts: str, **declared: Any) -> Any:
