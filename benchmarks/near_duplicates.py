@@ -159,7 +159,10 @@ def measure_million(size: int, boilerplate: int) -> dict[str, float]:
             ]
             add_records(store, pa.table({"text": same}), source_name="boilerplate")
         answer = subprocess.run(
-            [sys.executable, str(Path(__file__).resolve()), "--million", path], capture_output=True, text=True, check=True
+            [sys.executable, str(Path(__file__).resolve()), "--million", path],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return json.loads(answer.stdout)
 

@@ -94,7 +94,7 @@ class Extraction:
         items: How many elements the item selector matched; for a source without one, 1.
         empty: How many of these had no text, and so are no records.
         unmatched: By field (and `key`): in how many items its selector matched nothing.
-        rights: What the page's own markup says about its use (`crawlers.rights`); headers and robots.txt come elsewhere.
+        rights: What the page's own markup says about its use (`crawlers.rights`), apart from headers and robots.txt.
         text_hash: SHA-256 of all that its records say, so that a change of the furniture alone is no change.
         error: Why it could not be read as what it should be, as `kind: a sentence`; what could be read stands anyway.
     """

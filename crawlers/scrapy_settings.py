@@ -52,7 +52,7 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
         # A host that answers slowly is asked less often.
         "AUTOTHROTTLE_ENABLED": True,
         "AUTOTHROTTLE_START_DELAY": 0.1,
-        # Over a host's places, which bound it anyway: at just these, what this process is late with counts as the host's.
+        # More than a host has places, which bound it anyway: else what this process is late with counts as the host's.
         "AUTOTHROTTLE_TARGET_CONCURRENCY": 1.5 * spec.limits.per_host,
         "AUTOTHROTTLE_MAX_DELAY": 30.0,
         "DOWNLOAD_TIMEOUT": spec.timeout,

@@ -97,7 +97,6 @@ class Watched:
     whole: dict[str, asyncio.Event] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-
     async def has_frame(self, frame: str | None) -> bool:
         """Whether a frame is the page's; what is told of it may come a moment after what it asks for."""
         for _ in range(10):
