@@ -73,6 +73,7 @@ def main() -> int:
             at_most(f"{case.name}: rows twice", found["twice"], 0, unit="rows"),
             at_most(f"{case.name}: pages whose bytes WARC does not hold", found["unreadable"], 0, unit="pages"),
             reported(f"{case.name}: pages in all", found["pages"], unit="pages"),
+            reported(f"{case.name}: asked for again in all", found["again"], unit="pages"),
         )
     return proof.publish()
 
@@ -110,18 +111,27 @@ def kill_chromium(project: Path, url: str, case: Case, wanted: int, rng: random.
     owner, killed = start(project, url, case), 0
     while owner.poll() is None and killed < wanted:
         time.sleep(rng.uniform(0.5, 2.5))
-        browsers = [
-            process
-            for child in fetching(owner.pid)
-            for process in child.children(recursive=True)
-            if "chrom" in process.name() and not any(word.startswith("--type=") for word in process.cmdline())
-        ]
+        browsers = [pid for child in fetching(owner.pid) for pid in browsers_of(child)]
         if browsers:
-            os.kill(browsers[0].pid, signal.SIGKILL)
+            os.kill(browsers[0], signal.SIGKILL)
             killed += 1
     _, errors = owner.communicate()
     assert owner.returncode == 0, errors.decode()
     return killed
+
+
+def browsers_of(child: psutil.Process) -> list[int]:
+    """Chromium's own processes, without those that it started."""
+    found = []
+    try:
+        for process in child.children(recursive=True):
+            words = process.as_dict(["name", "cmdline", "status"], ad_value=None)
+            started = any(word.startswith("--type=") for word in words["cmdline"] or ["--type="])
+            if "chrom" in (words["name"] or "") and not started and words["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    except psutil.NoSuchProcess:
+        return found
+    return found
 
 
 def finish(project: Path, url: str, case: Case) -> None:
