@@ -110,7 +110,7 @@ def test_a_torn_tail_leaves_what_comes_before_it_readable_and_a_new_process_writ
         path.write_bytes(whole[:cut])
         for reader, content in ((ArchiveIterator, "reader"), (Warcio, "content_stream")):
             seen: list[bytes] = []
-            # Whatever a reader says of the torn record (warcio stumbles over half a header), it gave those before it first.
+            # Whatever a reader says of the torn record (warcio stumbles over half a header), it gave the others first.
             with path.open("rb") as file, contextlib.suppress(*of_torn):
                 for record in reader(file):
                     stream = getattr(record, content)
