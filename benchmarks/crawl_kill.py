@@ -45,7 +45,7 @@ class Case:
 
 
 CASES = (
-    Case("HTTP", 50, 6, 3_500, 700, drawn=False),
+    Case("HTTP", 50, 6, 3_500, 700, drawn=False, pages_between=12),
     Case("HTTP and browser", 12, 2, 1_200, 200, drawn=True, pages_between=24),
     Case("Chromium alone", 5, 1, 200, 200, drawn=True, chromium=True),
 )
