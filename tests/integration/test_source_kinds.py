@@ -251,7 +251,9 @@ def test_what_has_not_changed_is_not_sent_again(twice: Twice) -> None:
 
 def test_a_watched_feed_is_brought_in_at_once_and_left_by_an_interrupt(tmp_path: Path, site: Server) -> None:
     folder = project(tmp_path, EXAMPLES["news"], site)
-    watching = [sys.executable, "-m", "tilth", "--project", str(folder), "crawl", "news", "--watch"]
+    # What runs in the background inherits that an interrupt is ignored.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import tilth.main as t; t.main()"
+    watching = [sys.executable, "-c", heard, "--project", str(folder), "crawl", "news", "--watch"]
     with subprocess.Popen(watching, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
         assert watch.stdout is not None
         try:
