@@ -24,6 +24,14 @@ MIDDLEWARES: dict[str, int | None] = {
 }
 
 
+EXTENSIONS: dict[str, int | None] = {
+    "scrapy.extensions.throttle.AutoThrottle": None,
+    "crawlers.throttle.Throttle": 0,
+    "scrapy.extensions.corestats.CoreStats": None,
+    "scrapy.extensions.logstats.LogStats": None,
+    "scrapy.extensions.feedexport.FeedExporter": None,
+}
+
 NOT_NEEDED = (
     "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware",
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware",
@@ -50,10 +58,10 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
         "CONCURRENT_REQUESTS": spec.limits.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": spec.limits.per_host,
         # A host that answers slowly is asked less often.
+        "EXTENSIONS": EXTENSIONS,
         "AUTOTHROTTLE_ENABLED": True,
         "AUTOTHROTTLE_START_DELAY": 0.1,
-        # More than a host has places, which bound it anyway: else what this process is late with counts as the host's.
-        "AUTOTHROTTLE_TARGET_CONCURRENCY": 1.5 * spec.limits.per_host,
+        "AUTOTHROTTLE_TARGET_CONCURRENCY": float(spec.limits.per_host),
         "AUTOTHROTTLE_MAX_DELAY": 30.0,
         "DOWNLOAD_TIMEOUT": spec.timeout,
         "DOWNLOAD_MAXSIZE": spec.max_bytes,

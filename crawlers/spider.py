@@ -29,7 +29,7 @@ from crawlers.frontier.passes import Passes
 from crawlers.frontier.queue import Fetched, Queue, Wanted, fingerprint
 from crawlers.live import Tally, write_live
 from crawlers.media import write_media
-from crawlers.page import Extraction, Link
+from crawlers.page import Extraction, FetchedPage, Link
 from crawlers.page_error import describe
 from crawlers.page_row import PageEnd, fetched_page, page_row, to_remember
 from crawlers.scheduler import FrontierScheduler
@@ -39,6 +39,9 @@ from crawlers.warc import WarcFile
 from store.errors import TilthError
 
 SECONDS_BETWEEN_WORDS = 1.0
+SMALL = 64 * 2**10
+"""Bytes. A page up to this whose records nobody wants now is read here: that takes less than the way to a reader and
+back, and whatever its markup, less time than anybody would notice."""
 MAX_PAGES = "max_pages: the source has fetched as many pages as it may"
 
 
@@ -256,7 +259,7 @@ class CrawlSpider(Spider):
             return PageEnd(f"status: the server answered {page.status}", page=page)
         elif same_reading and hashlib.sha256(page.body).hexdigest() == known.body_hash:
             return PageEnd(unchanged="body", page=page)
-        extraction = await self.reader.read(run.source, page)
+        extraction = await self._extraction(run, page)
         if request.meta.get("render", "browser") != "browser":
             page, extraction = await better_way(
                 self.crawler, self.choices, run.source, request, page, extraction, self.reader.read
@@ -270,6 +273,12 @@ class CrawlSpider(Spider):
         if page.role == IMAGE:
             write_media(self.folder, extraction.records, page.body)
         return PageEnd(error, unchanged, page, extraction)
+
+    async def _extraction(self, run: SourceRun, page: FetchedPage) -> Extraction:
+        if run.source.extract or len(page.body) > SMALL:
+            return await self.reader.read(run.source, page)
+        found: Extraction = run.module.read(run.source, page)
+        return found
 
     def _has_copy(self, run: SourceRun, known: Fetched) -> bool:
         """Whether an answer that says only that nothing changed would do."""
