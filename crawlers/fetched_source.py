@@ -41,7 +41,7 @@ class FetchedSource(PageRecords):
         max_depth: How many links away from a start page it goes.
         max_per_pattern: At most this many pages whose URLs differ in numbers, dates and ids alone.
         max_query_variants: At most this many query strings of one path.
-        recrawl_after: A page that was fetched so long ago is asked for again, as "12h" or "7d"; none: never.
+        recrawl_after: A page that was fetched so long ago is asked for again, as "12h" or "7d"; none: by every crawl.
         proxy: Whether it is fetched through the project's proxies, where there are any.
         proxy_country: Only through proxies of this country, two letters.
     """
