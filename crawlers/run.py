@@ -10,19 +10,21 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
 from crawlers.crawl_spec import CrawlSpec
 from crawlers.frontier.file import Frontier, NoSpace
 from crawlers.scrapy_settings import scrapy_settings
+from store.errors import TilthError
 
 GRACE_SECONDS = 8.0
 """So long after it was told to end, what is still being fetched may be finished."""
 
 
 def run(spec: CrawlSpec) -> int:
-    """Crawl the sources to their end; gives the exit code."""
+    """Crawl the sources to their end; gives the exit code. What it cannot go on from is raised."""
     from crawlers.extraction.workers import PageReader
 
     # First of all: the readers import their parsers while this process imports Scrapy.
@@ -35,12 +37,13 @@ def run(spec: CrawlSpec) -> int:
         process = AsyncCrawlerProcess(settings | _for_a_browser(spec, settings))
         crawler = process.create_crawler(CrawlSpider)
         with Frontier(Path(spec.project_folder) / "frontier.sqlite") as frontier:
-            process.crawl(crawler, spec=spec, frontier=frontier, reader=reader)
+            crawling = process.crawl(crawler, spec=spec, frontier=frontier, reader=reader)
             process.start()
     fatal = getattr(crawler.spider, "fatal", None)
-    if crawler.spider is None or fatal is not None:
-        say_failure(fatal or RuntimeError("the spider did not start"))
-        return 1
+    if fatal is not None:
+        raise fatal
+    if crawling.done() and not crawling.cancelled():
+        crawling.result()  # what broke while the crawler was put together is in there, and nowhere else
     return 0
 
 
@@ -55,10 +58,8 @@ def _for_a_browser(spec: CrawlSpec, others: dict[str, Any]) -> dict[str, Any]:
 def say_failure(error: BaseException) -> None:
     """Tell the parent why this process cannot go on."""
     full = isinstance(error, NoSpace) or (isinstance(error, OSError) and error.errno == errno.ENOSPC)
-    print(
-        json.dumps({"kind": "disk-full" if full else "failed", "message": f"{type(error).__name__}: {error}"}),
-        flush=True,
-    )
+    message = str(error).rstrip(".") if isinstance(error, TilthError) else f"{type(error).__name__}: {error}"
+    print(json.dumps({"kind": "disk-full" if full else "failed", "message": message}), flush=True)
 
 
 def end_with(lifeline: int) -> None:
@@ -77,7 +78,12 @@ def end_with(lifeline: int) -> None:
 def main() -> int:
     """Read the spec that the command line names, and crawl."""
     end_with(sys.stdin.fileno())
-    return run(CrawlSpec.read(Path(sys.argv[1])))
+    try:
+        return run(CrawlSpec.read(Path(sys.argv[1])))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
+        traceback.print_exc()  # for whoever looks into it; the parent shows the one line
+        say_failure(error)
+        return 1
 
 
 if __name__ == "__main__":
