@@ -7,12 +7,28 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from store.errors import RequestError
 
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 """A list of strings, which TOML and JSON give, kept as a tuple."""
+
+
+def _regexes(patterns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    for position, pattern in enumerate(patterns):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise SourceError(
+                (str(info.field_name), position),
+                f'{info.field_name} pattern "{pattern}" is not a valid regex ({error}).',
+            ) from error
+    return patterns
+
+
+Regexes = Annotated[Strings, AfterValidator(_regexes)]
+"""As `Strings`, each a regex."""
 
 Place = tuple[str | int, ...]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from crawlers.browser.steps import MaybeLogin, Steps
-from crawlers.declaration import Place, SourceError, Strings
+from crawlers.declaration import Place, Regexes, SourceError, Strings
 from crawlers.extraction.selectors import check_items
 from crawlers.page_records import PageRecords
 
@@ -48,8 +48,8 @@ class FetchedSource(PageRecords):
 
     start: Strings
     follow: str | None = None
-    allow: Strings = ()
-    deny: Strings = ()
+    allow: Regexes = ()
+    deny: Regexes = ()
     hosts: Strings = ()
     render: Literal["http", "browser", "auto"] = "http"
     wait_for: str | None = None
@@ -91,19 +91,6 @@ class FetchedSource(PageRecords):
                     ("hosts", position), f'host "{host}" is no host; write it as "example.org" or "127.0.0.1:8080".'
                 )
         return tuple(host.lower() for host in hosts)
-
-    @field_validator("allow", "deny")
-    @classmethod
-    def _regexes(cls, patterns: tuple[str, ...], info: Any) -> tuple[str, ...]:
-        for position, pattern in enumerate(patterns):
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise SourceError(
-                    (info.field_name, position),
-                    f'{info.field_name} pattern "{pattern}" is not a valid regex ({error}).',
-                ) from error
-        return patterns
 
     @field_validator("follow", "wait_for")
     @classmethod

@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeAlias
 
 from crawlers.declaration import Declaration, SourceError
 from crawlers.fetched_source import FetchedSource
-from crawlers.page import Extraction, FetchedPage, FoundRecord, Link
+from crawlers.page import Extraction, FetchedPage, Link
+from crawlers.reading.batches import Batch
 
 Source: TypeAlias = Declaration
 """What any source's declaration is typed as; of one that is fetched, `FetchedSource`."""
@@ -40,8 +41,8 @@ class ReadKind(Protocol):
 
     Source: type[Declaration]
 
-    def batches(self, source: Any, project_folder: Path) -> Iterator[list[FoundRecord]]:
-        """Its records, some thousands at a time, in an order that is the same each time."""
+    def batches(self, source: Any, project_folder: Path) -> Iterator[Batch]:
+        """Its records, some thousands at a time, in an order that is the same each time, and what gave none."""
 
 
 def kinds() -> list[str]:

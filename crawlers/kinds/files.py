@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import field_validator, model_validator
 
 from crawlers.declaration import Declaration, SourceError, Strings
-from crawlers.page import FoundRecord
+from crawlers.reading.batches import Batch, in_batches
 from crawlers.reading.json_pages import why_not_jmespath
 
 __all__ = ["Source", "batches"]
@@ -56,7 +56,7 @@ class Source(Declaration):
         return self
 
 
-def batches(source: Source, project_folder: Path) -> Iterator[list[FoundRecord]]:
+def batches(source: Source, project_folder: Path) -> Iterator[Batch]:
     """The records of all files, in the order of the files' names. Images are put into `media/`.
 
     Raises:
@@ -64,6 +64,5 @@ def batches(source: Source, project_folder: Path) -> Iterator[list[FoundRecord]]
         FilesRefused: Files could not be read as what they are; raised after the records of all others were given.
     """
     from crawlers.reading.file_records import file_records
-    from crawlers.reading.row_records import in_batches
 
     yield from in_batches(file_records(source, project_folder))

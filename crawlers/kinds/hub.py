@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from crawlers.declaration import Declaration, SourceError, Strings
-from crawlers.page import FoundRecord
+from crawlers.reading.batches import Batch, in_batches
 
 __all__ = ["Source", "batches"]
 
@@ -51,13 +51,12 @@ class Source(Declaration):
         return dataset
 
 
-def batches(source: Source, project_folder: Path) -> Iterator[list[FoundRecord]]:
+def batches(source: Source, project_folder: Path) -> Iterator[Batch]:
     """The rows of the dataset as records, split by split. Images are put into `media/`.
 
     Raises:
         DatasetUnreadable: It is not there, may not be read, or does not have the columns.
     """
     from crawlers.reading.hub_records import hub_records
-    from crawlers.reading.row_records import in_batches
 
     yield from in_batches(hub_records(source, project_folder))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import field_validator, model_validator
 
 from crawlers.declaration import Declaration, SourceError
-from crawlers.page import FoundRecord
+from crawlers.reading.batches import Batch, in_batches
 from crawlers.reading.environment import names_in
 
 __all__ = ["Source", "batches"]
@@ -66,14 +66,14 @@ class Source(Declaration):
         return self
 
 
-def batches(source: Source, project_folder: Path) -> Iterator[list[FoundRecord]]:
+def batches(source: Source, project_folder: Path) -> Iterator[Batch]:
     """The rows of the query's answer as records, in its order.
 
     Raises:
         QueryFailed: The database cannot be read, or the query is not one that it answers.
         NotInEnvironment: A variable that the database's URL names is not set.
     """
-    from crawlers.reading.row_records import in_batches, row_record
+    from crawlers.reading.row_records import row_record
     from crawlers.reading.sql_rows import sql_rows
 
     wanted = [name for name in (source.text, source.key, source.url) if name is not None]

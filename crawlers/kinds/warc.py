@@ -7,18 +7,21 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from crawlers.declaration import SourceError, Strings
+from crawlers.declaration import Regexes, SourceError, Strings
 from crawlers.import_error import ImportRefused
 from crawlers.page import Extraction, FetchedPage, FoundRecord
 from crawlers.page_records import PageRecords
+from crawlers.reading.batches import NO_TEXT, Batch, NoRecord, in_batches
+
+if TYPE_CHECKING:
+    from crawlers.extraction.warc_pages import WarcReading
 
 __all__ = ["Source", "batches", "read"]
 
-RECORDS_A_BATCH = 5_000
 SAID = 5
 
 
@@ -41,8 +44,8 @@ class Source(PageRecords):
     kind: Literal["warc"] = "warc"
     files: Strings = ()
     from_source: str | None = None
-    allow: Strings = ()
-    deny: Strings = ()
+    allow: Regexes = ()
+    deny: Regexes = ()
     workers: int | None = Field(default=None, ge=1)
     extract_seconds: float = Field(default=10.0, gt=0, strict=False)
 
@@ -53,19 +56,6 @@ class Source(PageRecords):
             if not path.strip() or "\0" in path:
                 raise SourceError(("files", place), f"path {path!r} names no file.")
         return files
-
-    @field_validator("allow", "deny")
-    @classmethod
-    def _regexes(cls, patterns: tuple[str, ...], info: Any) -> tuple[str, ...]:
-        for position, pattern in enumerate(patterns):
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise SourceError(
-                    (info.field_name, position),
-                    f'{info.field_name} pattern "{pattern}" is not a valid regex ({error}).',
-                ) from error
-        return patterns
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -94,17 +84,30 @@ def read(source: Source, page: FetchedPage) -> Extraction:
     )
 
 
-def batches(source: Source, project_folder: Path) -> Iterator[list[FoundRecord]]:
+def batches(source: Source, project_folder: Path) -> Iterator[Batch]:
     """The records of all pages, file by file in the order of their names, some thousands at a time.
 
     Raises:
         NoFiles: There is no such file.
         PagesUnread: A file breaks off, or pages could not be read; raised after all records that there are were given.
     """
-    from crawlers.extraction.warc_pages import WarcReading, warc_pages
-    from crawlers.extraction.workers import PageReader
+    from crawlers.extraction.warc_pages import WarcReading
 
     readings = [WarcReading(path) for path in _paths_of(source, project_folder)]
+    unread: Counter[str] = Counter()
+    yield from in_batches(_records(source, readings, unread))
+    troubles = [reading.trouble for reading in readings if reading.trouble]
+    troubles += [f"{count} {'page' if count == 1 else 'pages'}: {why}." for why, count in unread.most_common()]
+    if troubles:
+        more = f" (and {len(troubles) - SAID} more)" if len(troubles) > SAID else ""
+        raise PagesUnread(" ".join(troubles[:SAID]) + more)
+
+
+def _records(source: Source, readings: list[WarcReading], unread: Counter[str]) -> Iterator[FoundRecord | NoRecord]:
+    """The records; why pages could not be read is counted in `unread`."""
+    from crawlers.extraction.warc_pages import warc_pages
+    from crawlers.extraction.workers import PageReader
+
     allow, deny = ([re.compile(one) for one in patterns] for patterns in (source.allow, source.deny))
     pages = (
         (page.url, page)
@@ -112,23 +115,12 @@ def batches(source: Source, project_folder: Path) -> Iterator[list[FoundRecord]]
         for page in warc_pages(reading)
         if (not allow or any(one.search(page.url) for one in allow)) and not any(one.search(page.url) for one in deny)
     )
-    unread: Counter[str] = Counter()
-    batch: list[FoundRecord] = []
     with PageReader(source.workers, source.extract_seconds) as reader:
         for url, extraction in reader.read_all(source, pages):
             if extraction.error and extraction.error.startswith("extract: "):
                 unread[extraction.error.removeprefix("extract: ")] += 1
-            batch.extend(replace(record, url=record.url or url) for record in extraction.records)
-            if len(batch) >= RECORDS_A_BATCH:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
-    troubles = [reading.trouble for reading in readings if reading.trouble]
-    troubles += [f"{count} {'page' if count == 1 else 'pages'}: {why}." for why, count in unread.most_common()]
-    if troubles:
-        more = f" (and {len(troubles) - SAID} more)" if len(troubles) > SAID else ""
-        raise PagesUnread(" ".join(troubles[:SAID]) + more)
+            yield from (replace(record, url=record.url or url) for record in extraction.records)
+            yield from [NO_TEXT] * extraction.empty
 
 
 def _paths_of(source: Source, project_folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crawlers.file_rows import LARGEST_CELL, TABLES, file_rows
 from crawlers.import_error import BadRow, CellTooLarge, EmptyFile, ImportRefused, NotUtf8, UnreadableFile
 from crawlers.page import FoundRecord
+from crawlers.reading.batches import NO_TEXT, NoRecord
 from crawlers.reading.image_files import SUFFIXES as IMAGES
 from crawlers.reading.image_files import image_record
 from crawlers.reading.json_pages import NotJson, find, read_json, what_it_is
@@ -31,8 +32,8 @@ class FilesRefused(ImportRefused):
     """Some of the files could not be read."""
 
 
-def file_records(source: "Source", project_folder: Path) -> Iterator[FoundRecord | None]:
-    """The records of a source's files; None where a row has no text. A file that is refused stops no other.
+def file_records(source: "Source", project_folder: Path) -> Iterator[FoundRecord | NoRecord]:
+    """The records of a source's files; none where a row has no text. A file that is refused stops no other.
 
     Raises:
         NoFiles: A path names no file.
@@ -86,7 +87,7 @@ def _files_in(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _of_file(source: "Source", path: Path, root: Path, folder: Path, position: int) -> Iterator[FoundRecord | None]:
+def _of_file(source: "Source", path: Path, root: Path, folder: Path, position: int) -> Iterator[FoundRecord | NoRecord]:
     named = _named(path, root)
     suffix = path.suffix.lower()
     try:
@@ -152,7 +153,7 @@ def _json_rows(source: "Source", path: Path) -> Iterator[Mapping[str, Any]]:
         raise missing_column(path, source.text, list(rows[0]))
 
 
-def _text_file(path: Path, named: str, position: int) -> FoundRecord | None:
+def _text_file(path: Path, named: str, position: int) -> FoundRecord | NoRecord:
     if path.stat().st_size > LARGEST_CELL:
         raise CellTooLarge(f"{named}: the text is over {LARGEST_CELL:,} bytes; split it.")
     content = path.read_bytes()
@@ -163,7 +164,7 @@ def _text_file(path: Path, named: str, position: int) -> FoundRecord | None:
     if "\0" in text:
         raise UnreadableFile(f"{named}: it holds NUL bytes, which text never does.")
     words = text.strip()
-    return FoundRecord(position, as_key(named), words, {"file": named}) if words else None
+    return FoundRecord(position, as_key(named), words, {"file": named}) if words else NO_TEXT
 
 
 def _image_file(path: Path, named: str, position: int, folder: Path) -> FoundRecord:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crawlers.page import FoundRecord
+from crawlers.reading.batches import NoRecord
 from crawlers.reading.image_files import image_record
 from crawlers.reading.row_records import row_record
 from crawlers.reading.values import as_key, without_nothing
@@ -23,8 +24,8 @@ class DatasetUnreadable(RequestError):
     """A dataset on the Hub cannot be read as it is declared."""
 
 
-def hub_records(source: "Source", project_folder: Path) -> Iterator[FoundRecord | None]:
-    """The records of a dataset, split by split in the order of their names; None where a row has no text.
+def hub_records(source: "Source", project_folder: Path) -> Iterator[FoundRecord | NoRecord]:
+    """The records of a dataset, split by split in the order of their names; none where a row has no text.
 
     Raises:
         DatasetUnreadable: With what is wrong, and what to do where that is known.
@@ -107,7 +108,7 @@ def _class_name(value: Any, feature: Any) -> Any:
 
 def _record(
     source: "Source", position: int, row: Mapping[str, Any], facts: Mapping[str, Any], folder: Path
-) -> FoundRecord | None:
+) -> FoundRecord | NoRecord:
     if source.image is None:
         return row_record(position, row, text=source.text, key=source.key, url=source.url, more=facts)
     from crawlers.extraction.images import NotAnImage
@@ -115,14 +116,14 @@ def _record(
     held = row.get(source.image)
     content = held.get("bytes") if isinstance(held, Mapping) else None
     if not content:
-        return None
+        return NoRecord("no image")
     used = (source.image, source.key, source.url)
     about = without_nothing({name: value for name, value in row.items() if name not in used})
     key = as_key(row.get(source.key)) if source.key else None
     try:
         return image_record(position, key, content, {**about, **facts}, folder)
     except NotAnImage:  # one row's damage is no reason to go without the others
-        return None
+        return NoRecord("the image is damaged, or none that can be used")
 
 
 def _token() -> str | None:
