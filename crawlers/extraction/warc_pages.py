@@ -7,6 +7,7 @@ HTML: documents that a browser drew. Revisits, which only say that a page was as
 import io
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from crawlers.page import FetchedPage, Rendered
 
 LARGEST_BODY = 32 * 2**20
 """Bytes, packed or unpacked; what is larger is no page that people would read."""
+GZIP = b"\x1f\x8b"
 
 
 @dataclass
@@ -48,7 +50,7 @@ def warc_pages(reading: WarcReading) -> Iterator[FetchedPage]:
                 if page is not None:
                     reading.pages += 1
                     yield page
-            if reading.trouble is None and _goes_on(file, last):
+            if reading.trouble is None and _broken(file, last):
                 reading.trouble = _broken_off(reading)
     except OSError as error:
         said = " ".join(str(error).split())
@@ -134,26 +136,57 @@ def _decoded(body: bytes, headers: dict[str, str]) -> bytes | None:
         try:
             body = readers[coding](io.BytesIO(body)).read(LARGEST_BODY + 1)
         except (OSError, ValueError):
-            continue
+            body = _without_head(body) if coding == "deflate" else body
         if len(body) > LARGEST_BODY:
             return None
     return body
 
 
-def _goes_on(file: BinaryIO, last: int) -> bool:
-    """Whether a gzip file, whose last whole record begins at `last`, goes on after it or ends in it.
+def _without_head(packed: bytes) -> bytes:
+    """What some servers call deflate, without the head that it should have; what is not packed so is left as it is."""
+    inflate = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    with suppress(zlib.error):
+        body = inflate.decompress(packed, LARGEST_BODY + 1)
+        if inflate.eof or len(body) > LARGEST_BODY:
+            return body
+    return packed
+
+
+def _broken(file: BinaryIO, last: int) -> bool:
+    """Whether a gzip file ends within one of the gzip members that it is made of, or behind them in what is none.
 
     Of another file, what is cut can be told by the length that its last record has.
+
+    Args:
+        file: A WARC file.
+        last: Where its last whole record begins, as fastwarc says. That is where a member begins, which spares going
+            through those before it, unless several records share one.
     """
-    file.seek(0)
-    if file.read(2) != b"\x1f\x8b":
-        return False
-    file.seek(last)
+    for start in dict.fromkeys((last, 0)):
+        file.seek(start)
+        if file.read(2) == GZIP:
+            file.seek(start)
+            with suppress(zlib.error):
+                return _ends_in_a_member(file)
+        elif start == 0:
+            return False
+    return True
+
+
+def _ends_in_a_member(file: BinaryIO) -> bool:
+    """Whether the gzip members from here on end before the last of them is whole, or in what is no member.
+
+    Raises:
+        zlib.error: It is no gzip member that begins here, or one is damaged.
+    """
     inflate = zlib.decompressobj(wbits=31)
     while piece := file.read(2**16):
-        while piece and not inflate.eof:
+        while piece:
+            if inflate.eof:
+                piece = piece.lstrip(b"\0")
+                if not piece:
+                    break
+                inflate = zlib.decompressobj(wbits=31)
             inflate.decompress(piece, 2**20)
-            piece = inflate.unconsumed_tail
-        if inflate.eof:
-            return bool((inflate.unused_data + file.read(2**16)).strip(b"\0"))
-    return True
+            piece = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+    return not inflate.eof

@@ -2,9 +2,11 @@
 
 import gzip
 import io
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -67,6 +69,57 @@ def test_only_html_that_was_there_is_a_page_and_a_drawn_document_is_one(tmp_path
     warc.close()
     (records,) = batches(source(files=["warc/*.warc.gz"]), tmp_path)
     assert said(records) == wanted(range(7, 8))
+
+
+def records_of_another(bodies: list[bytes], *headers: bytes) -> list[bytes]:
+    """Responses as another producer writes them."""
+    lines = b"\r\n".join([b"HTTP/1.1 200 OK", b"Content-Type: text/html", *headers])
+    return [
+        f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a.example/{number}\r\n"
+        "WARC-Date: 2020-01-01T00:00:00Z\r\nContent-Type: application/http; msgtype=response\r\n"
+        f"WARC-Record-ID: <urn:uuid:00000000-0000-0000-0000-00000000000{number}>\r\n"
+        f"Content-Length: {len(lines) + 4 + len(body)}\r\n\r\n".encode()
+        + lines
+        + b"\r\n\r\n"
+        + body
+        + b"\r\n\r\n"
+        for number, body in enumerate(bodies)
+    ]
+
+
+@pytest.mark.parametrize("noise", [0, 50_000])
+@pytest.mark.parametrize("a_member", [1, 2, 4])
+def test_records_that_share_a_gzip_member_are_read_and_a_cut_in_one_is_said(
+    tmp_path: Path, a_member: int, noise: int
+) -> None:
+    random = Random(0)
+    bodies = [post(number) + random.randbytes(noise).hex().encode() for number in range(4)]
+    records = records_of_another(bodies)
+    packed = [gzip.compress(b"".join(records[n : n + a_member])) for n in range(0, 4, a_member)]
+    path = tmp_path / "other.warc.gz"
+    path.write_bytes(b"".join(packed))
+    reading = WarcReading(path)
+    assert [page.body for page in warc_pages(reading)] == bodies
+    assert reading.trouble is None
+    for cut in (3, len(packed[-1]) // 2):
+        path.write_bytes(b"".join(packed)[:-cut])
+        reading = WarcReading(path)
+        found = [page.body for page in warc_pages(reading)]
+        assert found == bodies[: len(found)]
+        assert reading.trouble is not None and "breaks off" in reading.trouble
+
+
+def test_deflate_without_its_head_is_undone(tmp_path: Path) -> None:
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = deflate.compress(post(1)) + deflate.flush()
+    undone = post(2)  # the header of a coding that its producer took off
+    for name, body in (("raw", packed), ("head", zlib.compress(post(1))), ("none", undone)):
+        (tmp_path / name).write_bytes(b"".join(records_of_another([body], b"Content-Encoding: deflate")))
+    assert [[page.body for page in warc_pages(WarcReading(tmp_path / name))] for name in ("raw", "head", "none")] == [
+        [post(1)],
+        [post(1)],
+        [post(2)],
+    ]
 
 
 @pytest.mark.parametrize("packed", [bytes, gzip.compress])
