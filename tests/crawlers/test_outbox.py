@@ -8,7 +8,7 @@ import pytest
 
 from crawlers import drain as draining
 from crawlers.drain import Drained, drain
-from crawlers.frontier.file import Frontier, FrontierUnreadable, NoSpace
+from crawlers.frontier.file import Frontier, NoSpace
 from crawlers.frontier.outbox import Outbox
 from crawlers.page import FoundRecord
 from store.database import Store
@@ -134,12 +134,6 @@ def test_a_page_and_its_records_enter_the_outbox_together_or_not_at_all(frontier
     with pytest.raises(Exception, match="UNIQUE"):
         Outbox(frontier).add_page("run", SOURCE, {"url": "u", "final_url": None}, {}, twice)
     assert Outbox(frontier).waiting() == (0, 0)
-
-
-def test_a_file_that_is_no_frontier_is_named(tmp_path: Path) -> None:
-    (tmp_path / "frontier.sqlite").write_bytes(b"not a database, but longer than its header would be" * 10)
-    with pytest.raises(FrontierUnreadable, match=r"frontier.sqlite cannot be opened"):
-        Frontier(tmp_path / "frontier.sqlite")
 
 
 def test_a_full_disk_is_said_and_loses_no_page_that_was_kept(frontier: Frontier, store: Store) -> None:
