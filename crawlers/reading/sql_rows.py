@@ -76,12 +76,12 @@ def _existing(path: Path | None) -> Path:
 
 def _sqlite(path: Path | None, query: str) -> Generator[Any, None, None]:
     found = _existing(path).resolve()
-    # As bytes the URI can name any file.
     uri = f"{found.as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=30)) as db:
             db.execute("PRAGMA query_only = 1")
             db.set_authorizer(_reads_only)
+            db.text_factory = lambda said: said.decode("utf-8", "replace")  # old files hold other encodings too
             cursor = db.execute(query)
             if cursor.description is None:
                 raise QueryFailed("the query gives no rows; write a SELECT.")
@@ -95,10 +95,15 @@ def _sqlite(path: Path | None, query: str) -> Generator[Any, None, None]:
 READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
 
-def _reads_only(action: int, _first: str | None, second: str | None, *_: Any) -> int:
+# What SQLite asks of itself where a query reads a virtual table, such as json_each or a full-text index; the file is
+# open to be read alone, so that neither changes anything in it.
+OF_VIRTUAL_TABLES = {(sqlite3.SQLITE_UPDATE, "sqlite_master"), (sqlite3.SQLITE_PRAGMA, "data_version")}
+
+
+def _reads_only(action: int, first: str | None, second: str | None, *_: Any) -> int:
     if action == sqlite3.SQLITE_FUNCTION and second == "load_extension":
         return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK if action in READS else sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK if action in READS or (action, first) in OF_VIRTUAL_TABLES else sqlite3.SQLITE_DENY
 
 
 def _duckdb(path: Path | None, query: str, project_folder: Path) -> Generator[Any, None, None]:

@@ -155,6 +155,47 @@ def test_values_of_every_type_become_metadata(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("query", "texts"),
+    [
+        ('SELECT key AS id, value AS text FROM json_each(\'["a", "b"]\')', ["a", "b"]),
+        ("SELECT rowid AS id, body AS text FROM docs", ["one word", "two words"]),
+        ("SELECT rowid AS id, body AS text FROM docs WHERE docs MATCH 'words' ORDER BY rank", ["two words"]),
+        ("SELECT id, snippet(docs, 0, '', '', '', 9) AS text FROM t JOIN docs ON docs.rowid = t.id", ["one word"]),
+        ("SELECT id, CAST(x'636166e9' AS TEXT) AS text FROM t", ["caf\ufffd"]),
+    ],
+)
+def test_sqlite_reads_virtual_tables_and_text_of_other_encodings(tmp_path: Path, query: str, texts: list[str]) -> None:
+    with sqlite3.connect(tmp_path / "d.db") as db:
+        db.executescript(
+            "CREATE VIRTUAL TABLE docs USING fts5(body); INSERT INTO docs VALUES ('one word'), ('two words');"
+            "CREATE TABLE t (id INTEGER); INSERT INTO t VALUES (1);"
+        )
+    db.close()
+    before = (tmp_path / "d.db").read_bytes()
+    assert [record.text for record in read(tmp_path, "sqlite:///d.db", query)] == texts
+    assert (tmp_path / "d.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "UPDATE sqlite_master SET sql = '' RETURNING 1 AS id, 'x' AS text",
+        "INSERT INTO docs(docs) VALUES ('rebuild') RETURNING 1 AS id, 'x' AS text",
+        "SELECT 1 AS id, load_extension('x') AS text",
+        "CREATE TEMP TABLE other AS SELECT 1",
+    ],
+)
+def test_sqlite_changes_nothing_by_way_of_a_virtual_table(tmp_path: Path, query: str) -> None:
+    with sqlite3.connect(tmp_path / "d.db") as db:
+        db.execute("CREATE VIRTUAL TABLE docs USING fts5(body)")
+    db.close()
+    before = (tmp_path / "d.db").read_bytes()
+    with pytest.raises(QueryFailed):
+        read(tmp_path, "sqlite:///d.db", query)
+    assert (tmp_path / "d.db").read_bytes() == before
+
+
 def test_duckdb_reads_files_of_the_project_where_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "posts.csv").write_text("id,text\n1,one\n")
     assert [record.text for record in read(tmp_path, "duckdb:///", "SELECT * FROM 'posts.csv'")] == ["one"]
