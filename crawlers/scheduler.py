@@ -38,7 +38,6 @@ from crawlers.every_host import EveryHost, Hosts
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.queue import Fetched, Queue, Wanted
 from crawlers.scope import host_of
-from store.errors import TilthError
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -160,8 +159,7 @@ class FrontierScheduler(BaseScheduler):
         """The request that comes next; None when all that waits has to wait longer, and then the engine is woken."""
         try:
             return self._next()
-        except (sqlite3.Error, TilthError) as error:
-            # The engine would only log it, and ask again for ever.
+        except Exception as error:  # noqa: BLE001 - the engine would only log it, and ask again for ever
             self._give_up(error)
             return None
 
@@ -179,7 +177,7 @@ class FrontierScheduler(BaseScheduler):
         if self._foreign and now - self._looked >= SECONDS_BETWEEN_LOOKS:
             self._look_at_others()
         if self._due is not None and self._due <= now:
-            for source, host in self.queue.wake(now):
+            for source, host in self.queue.wake(self.sources, now):
                 self.stir(source, host, 0)
             self._due = self.queue.next_due(self.sources, but=self._closed())
         while self._parked and self._parked[0][0] <= now:

@@ -239,25 +239,19 @@ class Queue:
             (why, source, but),
         ).rowcount
 
-    def wake(self, now: float | None = None) -> list[tuple[str, str]]:
-        """Let requests whose time has come be taken; gives their sources and hosts."""
+    def wake(self, sources: Sequence[str], now: float | None = None) -> list[tuple[str, str]]:
+        """Let requests of these sources whose time has come be taken; gives their sources and hosts."""
         now = time.time() if now is None else now
-        due = self._frontier.read(
-            """
-            SELECT DISTINCT source, host FROM requests
-            WHERE state = 'queued' AND not_before > 0 AND (not_before <= ?1 OR not_before > ?1 + ?2)
-            """,
-            (now, LONGEST_WAIT),
-        )
-        if due:
-            self._frontier.write(
-                """
-                UPDATE requests SET not_before = 0
-                WHERE state = 'queued' AND not_before > 0 AND (not_before <= ?1 OR not_before > ?1 + ?2)
-                """,
-                (now, LONGEST_WAIT),
-            )
-        return [(row["source"], row["host"]) for row in due]
+        due = f"""
+            state = 'queued' AND not_before > 0 AND (not_before <= ?1 OR not_before > ?1 + {LONGEST_WAIT})
+                AND source IN (SELECT value FROM json_each(?2))
+        """
+        args = (now, json.dumps(list(sources)))
+        with self._frontier.transaction():
+            found = self._frontier.read(f"SELECT DISTINCT source, host FROM requests WHERE {due}", args)
+            if found:
+                self._frontier.write(f"UPDATE requests SET not_before = 0 WHERE {due}", args)
+        return [(row["source"], row["host"]) for row in found]
 
     def next_due(self, sources: Sequence[str], *, but: Sequence[str] = (), now: float | None = None) -> float | None:
         """When the first request that waits may be taken, in epoch seconds; None when none waits.

@@ -163,3 +163,28 @@ def test_what_waits_is_counted_by_host(frontier: Frontier) -> None:
     assert scheduler.waiting["a.example"] == 2
     scheduler.later(first.meta["frontier_id"], time.time() + 60, 1)
     assert scheduler.waiting["a.example"] == 3
+
+
+def test_a_crawl_of_one_source_leaves_what_waits_of_another(frontier: Frontier) -> None:
+    fill(frontier, 1, "b.example", source="elsewhere")
+    queue = Queue(frontier)
+    row = queue.lease("elsewhere", "b.example")
+    assert row is not None
+    queue.put_back(row["id"], not_before=1.0, tries=1)
+    fill(frontier, 1, "a.example")
+    scheduler = opened(frontier)
+    (first,) = taken(scheduler)
+    scheduler.later(first.meta["frontier_id"], time.time() + 0.05, 1)  # so that it looks for what is due
+    time.sleep(0.06)
+    assert [request.meta["source"] for request in taken(scheduler)] == ["first"]
+    assert not scheduler.has_pending_requests()
+
+
+def test_whatever_goes_wrong_in_choosing_ends_the_crawl(frontier: Frontier, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(frontier, 1, "a.example")
+    scheduler = opened(frontier)
+    given_up: list[Exception] = []
+    monkeypatch.setattr(scheduler.spider, "give_up", given_up.append, raising=False)
+    monkeypatch.setattr(scheduler.spider, "request_of", lambda _: {}["not there"])
+    assert scheduler.next_request() is None
+    assert isinstance(given_up[0], KeyError)

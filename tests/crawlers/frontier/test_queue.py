@@ -80,9 +80,17 @@ def test_what_is_put_back_waits_for_its_time_on_disk(frontier: Frontier, queue: 
     again = Queue(Frontier(frontier.path))
     assert again.lease("forum", "a.example") is None and again.next_due(["forum"]) == 1_000.0
     assert again.next_due(["forum"], but=["a.example"]) is None and again.next_due(["other"]) is None
-    assert again.wake(now=999.0) == [] and again.wake(now=1_000.0) == [("forum", "a.example")]
+    assert again.wake(["forum"], now=999.0) == [] and again.wake(["forum"], now=1_000.0) == [("forum", "a.example")]
     woken = again.lease("forum", "a.example")
     assert woken is not None and woken["tries"] == 2
+
+
+def test_what_waits_of_other_sources_is_left_waiting(queue: Queue) -> None:
+    queue.add([wanted(1)])
+    row = queue.lease("forum", "a.example")
+    assert row is not None
+    queue.put_back(row["id"], not_before=1_000.0, tries=1)
+    assert queue.wake(["other"], now=2_000.0) == [] and queue.next_due(["forum"]) == 1_000.0
 
 
 def test_a_clock_that_went_backwards_makes_nothing_wait_for_years(queue: Queue) -> None:
@@ -90,7 +98,7 @@ def test_a_clock_that_went_backwards_makes_nothing_wait_for_years(queue: Queue) 
     row = queue.lease("forum", "a.example")
     assert row is not None
     queue.put_back(row["id"], not_before=FAR, tries=1)
-    assert queue.wake(now=1_000.0) == [("forum", "a.example")]
+    assert queue.wake(["forum"], now=1_000.0) == [("forum", "a.example")]
 
 
 def test_a_lease_of_a_living_process_is_left_and_one_of_a_dead_process_taken_back(frontier: Frontier) -> None:
