@@ -227,26 +227,41 @@ def signals(items: Iterable[Mapping[str, Any]], policy: RightsPolicy) -> set[str
     refused: set[str] = set()
     licences: list[str] = []
     for one in items:
-        kind, value = str(one.get("kind", "")), str(one.get("value", "")).strip()
-        if kind in _DIRECTIVES:
-            found.add(_DIRECTIVES[kind])
-        elif kind == "robots" and value == "disallowed":
-            found.add("robots")
-        elif kind == "tdm-reservation" and value == "1":
-            found.add("tdm-reservation")
-        elif kind == "aipref" and value.endswith("=n") and value.removesuffix("=n") in _TRAINING:
-            found.add("aipref")
-        elif kind == "content-signal" and value == "ai-train=no":
-            found.add("content-signal")
-        elif kind in ("ai-agent-disallowed", "ai-agent-refused") and value in TRAINING_OPERATOR:
-            refused.add(TRAINING_OPERATOR[value])
+        said = said_by(str(one.get("kind", "")), str(one.get("value", "")))
+        kind, _, more = (said or "").partition(": ")
+        if kind == "ai-agents":
+            refused.add(more)
         elif kind == "licence":
-            licences.append(value)
+            licences.append(more)
+        elif kind in SIGNALS and not more:
+            found.add(kind)
     if len(refused) >= policy.ai_operators:
         found.add("ai-agents")
     if policy.publish_only_licensed and not (licences and all(is_allowed(one, policy) for one in licences)):
         found.add("no-licence")
     return found
+
+
+def said_by(kind: str, value: str) -> str | None:
+    """What an item of evidence says here, None where that is nothing; items that say the same count once.
+
+    That is a kind of `SIGNALS`, `ai-agents: <operator>` or `licence: <as the page says it>`; and `<kind>: <value>` of
+    what forbids nothing but is an answer too: that the TDM reservation is none, that robots.txt allows the page.
+    """
+    value = value.strip()
+    if kind in _DIRECTIVES:
+        return _DIRECTIVES[kind]
+    if kind == "robots":
+        return "robots" if value == "disallowed" else f"robots: {value}"
+    if kind == "tdm-reservation" and value in ("0", "1"):
+        return "tdm-reservation" if value == "1" else "tdm-reservation: 0"
+    if kind == "aipref" and value.endswith("=n") and value.removesuffix("=n") in _TRAINING:
+        return "aipref"
+    if kind == "content-signal" and value == "ai-train=no":
+        return "content-signal"
+    if kind in ("ai-agent-disallowed", "ai-agent-refused") and value in TRAINING_OPERATOR:
+        return f"ai-agents: {TRAINING_OPERATOR[value]}"
+    return f"licence: {value}" if kind == "licence" else None
 
 
 def licence_name(said: str) -> str:

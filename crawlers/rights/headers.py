@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import urljoin
 
 from crawlers.rights.aipref import header_preferences
-from crawlers.rights.words import DIRECTIVES, VALUED_DIRECTIVES, Item, directive_item, item
+from crawlers.rights.words import DIRECTIVES, VALUED_DIRECTIVES, Item, absolute, directive_item, item
 
 HEADERS = frozenset({"x-robots-tag", "tdm-reservation", "tdm-policy", "content-usage", "link"})
 """Those that may say something, in lower case."""
@@ -28,7 +27,7 @@ def header_rights(headers: Iterable[tuple[str, str]], url: str) -> list[Item]:
     found = [one for value in sent.get("x-robots-tag", []) for one in robots_tag(value)]
     for value in sent.get("tdm-reservation", []):
         found += [item("tdm-reservation", part, "header") for part in value.split(",")]
-    found += [item("tdm-policy", urljoin(url, value.strip()), "header") for value in sent.get("tdm-policy", [])]
+    found += [item("tdm-policy", absolute(value, url), "header") for value in sent.get("tdm-policy", [])]
     found += header_preferences(sent.get("content-usage", []))
     found += [one for value in sent.get("link", []) for one in _licences(value, url)]
     return found
@@ -78,4 +77,4 @@ def _licences(value: str, url: str) -> Iterator[Item]:
     for target, attributes in _LINK.findall(value[:8_000]):
         rel = re.search(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^;,\s\"]+))", attributes, re.IGNORECASE)
         if rel and "license" in (rel[1] or rel[2] or "").lower().split():
-            yield item("licence", urljoin(url, target.strip()), "Link header")
+            yield item("licence", absolute(target, url), "Link header")

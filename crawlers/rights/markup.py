@@ -9,10 +9,9 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 from crawlers.manners.robots_file import AGENT
-from crawlers.rights.words import DIRECTIVES, Item, directive_item, in_order, item
+from crawlers.rights.words import DIRECTIVES, Item, absolute, directive_item, in_order, item
 from store.ai_agents import AGENT_SPELLING
 
 LONGEST_PAGE = 5_000_000
@@ -78,9 +77,9 @@ def _meta(tree: Any, url: str) -> Iterator[Item]:
         if key in ("tdm-reservation", "tdm:reservation"):
             yield item("tdm-reservation", content, "meta")
         elif key in ("tdm-policy", "tdm:policy"):
-            yield item("tdm-policy", _absolute(content, url), "meta")
+            yield item("tdm-policy", absolute(content, url), "meta")
         elif key in _DUBLIN_CORE:
-            yield item("licence", _absolute(content, url) if _is_address(content) else content, f"meta {key}")
+            yield item("licence", absolute(content, url) if _is_address(content) else content, f"meta {key}")
         elif _names_agent(key):
             yield from _directives(name, content)
 
@@ -105,7 +104,7 @@ def _licence_links(tree: Any, url: str) -> Iterator[Item]:
             continue
         rel = str(element.get("rel") or "").lower().split()
         if "license" in rel or "licence" in rel:
-            yield item("licence", _absolute(target, url), f"{element.tag} rel=license")
+            yield item("licence", absolute(target, url), f"{element.tag} rel=license")
         elif _CC.match(target):
             yield item("licence-link", target, "link to Creative Commons")
 
@@ -151,18 +150,9 @@ def _licences_of(node: dict[str, Any], of_page: bool, url: str) -> Iterator[Item
                 name = next((one for one in kinds if isinstance(one, str) and one), "thing")
                 # The licence of a picture on the page says nothing about the page.
                 whole = of_page and name not in ("ImageObject", "VideoObject", "AudioObject", "SoftwareApplication")
-                value = _absolute(one, url) if _is_address(one) else one
+                value = absolute(one, url) if _is_address(one) else one
                 yield item("licence" if whole else "licence-part", value, f"JSON-LD {name}")
 
 
 def _is_address(text: str) -> bool:
     return text.startswith(("http://", "https://", "/", "./", "../")) and " " not in text.strip()
-
-
-def _absolute(target: str, url: str) -> str:
-    try:
-        joined = urljoin(url, target.strip())
-        _ = urlsplit(joined).port
-    except ValueError:
-        return target
-    return joined

@@ -6,7 +6,7 @@ RFC 9309, section 2.2.2 and 2.2.3; TDMRep takes the same notation for its file, 
 import re
 from urllib.parse import urlsplit
 
-_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
+_OCTET = re.compile(r"%([0-9A-Fa-f]{2})|([^A-Za-z0-9_.~/%-])")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -17,21 +17,25 @@ def path_of(url: str) -> str:
 
 
 def same_spelling(path: str) -> str:
-    """Percent-encoded letters, digits, `-._~` as themselves, other octets percent-encoded with large hex digits."""
+    """Each octet as itself where it is a letter, a digit or one of `-._~/`, else percent-encoded with large digits.
 
-    def plain(found: re.Match[str]) -> str:
+    An escape is read first, so that it makes no difference whether a path or a pattern is written with it (section
+    2.2.2); only an escaped `/` stays another thing than `/`.
+    """
+
+    def spelt(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return "".join(f"%{octet:02X}" for octet in found[2].encode("utf-8", "surrogatepass"))
         sign = chr(int(found[1], 16))
         return sign if sign in _UNRESERVED else f"%{found[1].upper()}"
 
-    ascii_only = "".join(c if c.isascii() else "".join(f"%{b:02X}" for b in c.encode()) for c in path)
-    return _ESCAPED.sub(plain, ascii_only)
+    return _OCTET.sub(spelt, path)
 
 
 def matches(pattern: str, path: str) -> bool:
     """Whether a pattern matches a path (of `path_of`); the time grows with their lengths only, whatever the pattern."""
-    pattern = same_spelling(pattern)
     to_the_end = pattern.endswith("$")
-    first, *rest = (pattern[:-1] if to_the_end else pattern).split("*")
+    first, *rest = map(same_spelling, (pattern[:-1] if to_the_end else pattern).split("*"))
     if not path.startswith(first):
         return False
     at = len(first)
@@ -49,5 +53,5 @@ def matches(pattern: str, path: str) -> bool:
 
 
 def weight(pattern: str) -> int:
-    """How specific a pattern is: its octets, as RFC 9309 counts them."""
-    return len(same_spelling(pattern))
+    """How specific a pattern is: its octets, as RFC 9309 counts them, however it is spelt."""
+    return sum(map(len, map(same_spelling, pattern.split("*")))) + pattern.count("*")

@@ -7,10 +7,9 @@ Server". The first rule whose location matches holds; what is said in a header o
 
 import json
 from dataclasses import dataclass
-from urllib.parse import urljoin
 
 from crawlers.rights.path_pattern import matches, path_of
-from crawlers.rights.words import Item, item
+from crawlers.rights.words import Item, absolute, item
 
 PATH = "/.well-known/tdmrep.json"
 MOST_RULES = 5_000
@@ -54,7 +53,7 @@ class TdmFile:
             if matches(rule.location, path):
                 said = [item("tdm-reservation", rule.reservation, "tdmrep.json")]
                 if rule.policy and rule.reservation == "1":
-                    said.append(item("tdm-policy", urljoin(url, rule.policy), "tdmrep.json"))
+                    said.append(item("tdm-policy", absolute(rule.policy, url), "tdmrep.json"))
                 return said
         return []
 
@@ -65,7 +64,9 @@ def _rule(told: object) -> TdmRule | None:
     location, reservation, policy = (told.get(key) for key in ("location", "tdm-reservation", "tdm-policy"))
     if not isinstance(location, str) or not location.strip():
         return None
-    if isinstance(reservation, bool) or str(reservation).strip() not in ("0", "1"):
+    if isinstance(reservation, bool) or not isinstance(reservation, int | str):
+        return None
+    if str(reservation).strip() not in ("0", "1"):
         return None
     location = location.strip()
     rooted = location if location.startswith(("/", "*")) else f"/{location}"

@@ -2,14 +2,19 @@
 
 from collections.abc import Iterable
 from typing import TypedDict
+from urllib.parse import urljoin, urlsplit
 
 from crawlers.manners.robots_file import AGENT
+from crawlers.reading.values import clean
 from store.ai_agents import AGENT_SPELLING
+from store.rights import said_by
 
 LONGEST_VALUE = 300
 """Characters; a licence or a directive that is longer is cut, so that no page makes its row large."""
-MOST_ITEMS = 60
-"""Of one page: more say nothing new, and a page could repeat them a million times."""
+MOST_ITEMS = 100
+"""Of one page: more say nothing new, and a page could repeat them a million times. What `decide` reads besides licences
+comes to some fifty different things."""
+MORE_LICENCES = "and more licences than are kept"
 
 
 class Item(TypedDict):
@@ -33,17 +38,51 @@ NEUTRAL_DIRECTIVES = frozenset({"all", "index", "follow", "archive", "snippet", 
 
 def item(kind: str, value: str, where: str) -> Item:
     """An item of evidence, its words on one line and none of them endless."""
-    return Item(kind=kind, value=" ".join(value.split())[:LONGEST_VALUE], where=where)
+    return Item(kind=kind, value=_short(value), where=_short(where))
+
+
+def absolute(target: str, url: str) -> str:
+    """An address that a page or a header gives, absolute; one that is none is kept as it stands."""
+    try:
+        joined = urljoin(url, target.strip())
+        _ = urlsplit(joined).port
+    except ValueError:
+        return target.strip()
+    return joined
 
 
 def in_order(items: Iterable[Item]) -> list[Item]:
     """Each item once, in an order that does not depend on the page's, and no more than `MOST_ITEMS`.
 
-    Where there are more, licences and links are what is left out: what forbids comes first.
+    Where there are more, `store.rights.decide` makes of those that are kept what it would make of all: one of each kind
+    that it reads stays, then licences, and of licences that are left out it stands there that there were more.
     """
     once = {(one["kind"], one["value"], one["where"]): one for one in items}
-    kept = sorted(once, key=lambda key: (key[0].startswith("licence"), key))[:MOST_ITEMS]
-    return [once[key] for key in sorted(kept)]
+    if len(once) > MOST_ITEMS:
+        once = {(one["kind"], one["value"], one["where"]): one for one in _most_telling(once.values())}
+    return [once[key] for key in sorted(once)]
+
+
+def _short(text: str) -> str:
+    return " ".join(clean(text).split())[:LONGEST_VALUE]
+
+
+def _most_telling(items: Iterable[Item]) -> list[Item]:
+    heard: set[str] = set()
+    telling: list[Item] = []
+    licences: list[Item] = []
+    others: list[Item] = []
+    for one in sorted(items, key=lambda one: (one["kind"], one["value"], one["where"])):
+        said = said_by(one["kind"], one["value"])
+        if said is None or said in heard:
+            others.append(one)
+            continue
+        heard.add(said)
+        (licences if one["kind"] == "licence" else telling).append(one)
+    left = MOST_ITEMS - len(telling)
+    if len(licences) > left:
+        licences = [*licences[: max(0, left - 1)], item("licence", MORE_LICENCES, "")]
+    return [*telling, *licences, *others][:MOST_ITEMS]
 
 
 def directive_item(agent: str, directive: str, where: str) -> Item | None:

@@ -13,7 +13,9 @@ from crawlers.rights.evidence import as_json, evidence_hash, page_rights, rights
 from crawlers.rights.markup import markup_rights
 from crawlers.rights.robots_txt import RobotsEvidence
 from crawlers.rights.tdmrep import TdmFile
-from crawlers.rights.words import item
+from crawlers.rights.words import MOST_ITEMS, in_order, item
+from store.ai_agents import AI_AGENTS
+from store.rights import RightsPolicy, decide
 
 URL = "https://forum.example/t/1"
 RESERVED = TdmFile.parse(b'[{"location": "/", "tdm-reservation": 1}]')
@@ -100,3 +102,59 @@ def test_the_same_evidence_in_another_order_has_the_same_bytes_and_hash(items, r
     one, other = page_rights(URL, robots=None, host=items), page_rights(URL, robots=None, host=shuffled)
     assert as_json(one) == as_json(other)
     assert one["evidence_hash"] == evidence_hash(one) == other["evidence_hash"]
+
+
+def test_half_a_character_costs_no_page():
+    said = '{"@type": "WebPage\\ud83d", "license": "https://x.example/\\ud83d"}'
+    markup = markup_rights(f'<script type="application/ld+json">{said}</script>', URL)
+    kept = json.loads(rights_of({}, URL, [], markup))
+    assert [(one["value"], one["where"]) for one in kept["items"]] == [
+        ("https://x.example/\ufffd", "JSON-LD WebPage\ufffd")
+    ]
+
+
+def test_an_opt_out_is_kept_whatever_else_the_page_says():
+    agents = "".join(f"User-agent: {token}\n" for token, _, _ in AI_AGENTS) + "Allow: /\n"
+    others = "".join(
+        f'<meta name="{name}" content="nofollow, noarchive, max-snippet: {n}">'
+        for n, name in enumerate(["bingbot", "slurp", "xbot", "ybot"] * 20)
+    )
+    page = f'<html><head>{others}<meta name="tdm-reservation" content="1"></head></html>'
+    host = RobotsEvidence(agents).for_url(URL)
+    evidence = page_rights(URL, robots="allowed", host=host, markup=markup_rights(page, URL))
+    assert ("tdm-reservation", "1") in kinds(evidence)
+    assert decide(evidence, RightsPolicy()).publish is False
+
+
+AGENTS = [token for token, _, _ in AI_AGENTS]
+SAID = st.one_of(
+    st.tuples(st.sampled_from(["noai", "noml", "noarchive", "nocache", "nosnippet", "max-snippet"]), st.just("x")),
+    st.tuples(st.sampled_from(["tdm-reservation", "tdm-superseded"]), st.sampled_from(["0", "1", "maybe"])),
+    st.tuples(st.just("aipref"), st.sampled_from(["train-ai=n", "train-ai=y", "search=n", "bots=n"])),
+    st.tuples(st.just("content-signal"), st.sampled_from(["ai-train=no", "search=yes"])),
+    st.tuples(st.sampled_from(["ai-agent-allowed", "ai-agent-refused", "other-agent"]), st.sampled_from(AGENTS)),
+    st.tuples(st.sampled_from(["licence", "licence-link"]), st.sampled_from(["CC0", "CC-BY-4.0", "mine", "theirs"])),
+)
+ITEMS = st.lists(
+    st.builds(lambda said, where: item(*said, str(where)), SAID, st.integers(0, 9)),
+    min_size=MOST_ITEMS // 2,
+    max_size=3 * MOST_ITEMS,
+)
+
+
+@given(ITEMS, st.booleans(), st.sampled_from([1, 3, 15]))
+def test_what_is_left_out_changes_no_decision(items, licensed, operators):
+    policy = RightsPolicy(
+        forbids={"noarchive": "label", "nosnippet": "fetch"}, publish_only_licensed=licensed, ai_operators=operators
+    )
+    kept = in_order(items)
+    assert len(kept) <= MOST_ITEMS
+    assert decide({"items": kept}, policy) == decide({"items": items}, policy)
+    assert in_order(kept) == kept
+
+
+def test_a_licence_that_is_left_out_allows_nothing():
+    items = [item("licence", "CC-BY-4.0", "a"), *(item("licence", f"zz {n}", "a") for n in range(2 * MOST_ITEMS))]
+    all_but_one = [one["value"] for one in items][:-1]
+    policy = RightsPolicy(publish_only_licensed=True, licences=tuple(all_but_one))
+    assert decide({"items": in_order(items)}, policy).publish is False

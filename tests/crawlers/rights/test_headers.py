@@ -68,3 +68,11 @@ def test_a_licence_in_a_link_header_is_found_among_others():
 @given(st.sampled_from(["X-Robots-Tag", "Link", "Content-Usage", "tdm-reservation", "tdm-policy"]), st.text())
 def test_whatever_a_header_says_nothing_is_raised(name, value):
     header_rights([(name, value)], URL)
+
+
+@pytest.mark.parametrize("broken", ["http://[x", "//h.example:port/"])
+def test_an_address_that_is_none_is_kept_as_it_stands(broken):
+    assert said(("Link", f"<{broken}>; rel=license"), ("tdm-policy", broken)) == {
+        ("licence", broken, "Link header"),
+        ("tdm-policy", broken, "header"),
+    }

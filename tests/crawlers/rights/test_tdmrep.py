@@ -99,3 +99,42 @@ def test_a_pattern_matches_what_its_regular_expression_would(pattern, rest):
     for ending in ("", "$"):
         expected = re.match(".*".join(map(re.escape, pattern.split("*"))) + ending.replace("$", r"\Z"), path)
         assert matches(pattern + ending, path) == bool(expected)
+
+
+def test_a_policy_whose_address_is_none_is_kept_as_it_stands():
+    file = TdmFile.parse(b'[{"location": "/", "tdm-reservation": 1, "tdm-policy": "http://[x"}]')
+    assert file is not None
+    said = [(one["kind"], one["value"]) for one in file.for_url("https://provider.example/a")]
+    assert said == [("tdm-reservation", "1"), ("tdm-policy", "http://[x")]
+
+
+@pytest.mark.parametrize("location", ['"/\\ud83d"', '"/\\u0000"', '"http://[x"'])
+def test_a_location_that_no_url_has_fails_no_page(location):
+    file = TdmFile.parse(f'[{{"location": {location}, "tdm-reservation": 1}}]'.encode())
+    assert file is None or file.for_url("https://provider.example/a") == []
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)))
+def test_a_reservation_of_any_type_is_read(value):
+    TdmFile.parse(json.dumps([{"location": "/", "tdm-reservation": value}]).encode())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("/a%3Cd", "/a<d"),
+        ("/a<d", "/a%3cd"),
+        ("/path/foo-%24", "/path/foo-$"),
+        ("/file-with-a-%2A.html$", "/file-with-a-*.html"),
+        ("/ツ", "/%E3%83%84"),
+        ("/%62%61z", "/baz"),
+        ("/x?a=b:c", "/x?a=b%3Ac"),
+    ],
+)
+def test_a_pattern_matches_however_it_or_the_path_is_spelt(pattern, path):
+    assert matches(pattern, path_of(f"https://h.example{path}"))
+
+
+def test_an_escaped_slash_is_no_slash():
+    assert not matches("/a%2Fb", path_of("https://h.example/a/b"))
+    assert not matches("/a/b", path_of("https://h.example/a%2Fb"))
