@@ -192,7 +192,7 @@ def _parquet_rows(path: Path, columns: Sequence[str], largest_cell: int) -> Iter
                 for cells in batch.to_pylist():
                     number += 1
                     where = f"{path}, row {number}"
-                    named = {name: _class_name(value, classes.get(name)) for name, value in cells.items()}
+                    named = {name: class_name(value, classes.get(name)) for name, value in cells.items()}
                     _check_cells(where, named.items(), largest_cell)
                     yield Row(where, named)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -223,7 +223,8 @@ def _class_names(schema: Any) -> dict[str, list[str]]:
         return {}
 
 
-def _class_name(value: Any, names: list[str] | None) -> Any:
+def class_name(value: Any, names: Sequence[str] | None) -> Any:
+    """The name of a class that is given by its number; another value as it is."""
     return names[value] if names and isinstance(value, int) and 0 <= value < len(names) else value
 
 

@@ -7,17 +7,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crawlers.file_rows import class_name
 from crawlers.page import FoundRecord
 from crawlers.reading.batches import NoRecord
 from crawlers.reading.image_files import image_record
 from crawlers.reading.row_records import row_record
 from crawlers.reading.values import as_key, without_nothing
-from store.errors import RequestError
+from store.errors import RequestError, TilthError
 
 if TYPE_CHECKING:
     from crawlers.kinds.hub import Source
 
 WAIT_SECONDS = 30
+UNREACHABLE = {"TransportError", "ClientConnectionError", "ConnectionError", "TimeoutError"}
+"""What errors of the libraries are called, which of them it is being the Hub client's own affair."""
 
 
 class DatasetUnreadable(RequestError):
@@ -77,33 +80,26 @@ def _card_of_readme(api: Any, dataset: str, revision: str) -> dict[str, Any]:
 
 def _rows(source: "Source", split: str, revision: str) -> Iterator[Mapping[str, Any]]:
     with _told_plainly(source):
-        from datasets import Image, load_dataset
+        from datasets import load_dataset
 
         rows = load_dataset(
             source.dataset, source.config, split=split, revision=revision, streaming=True, token=_token()
         )
         names = list(rows.features or {})
-        wanted = (source.image or source.text, source.key, source.url, *(source.columns or ()))
+        needed = [name for name in (source.image or source.text, source.key, source.url) if name is not None]
+        wanted = dict.fromkeys([*needed, *(source.columns or ())])
         for name in wanted:
-            if names and name is not None and name not in names:
+            if names and name not in names:
                 listed = ", ".join(f'"{one}"' for one in names[:20])
                 raise DatasetUnreadable(f'{source.dataset} has no column "{name}" among {listed}.')
         features = dict(rows.features or {})
-        for name, feature in features.items():
-            if isinstance(feature, Image):  # as the bytes that they are: Pillow looks at them here
-                rows = rows.cast_column(name, Image(decode=False))
-        keep_these = None if source.columns is None else {*wanted, *source.columns}
+        rows = rows.decode(
+            False
+        )  # images as the bytes that they are, which Pillow looks at here; sound needs no player
+        if source.columns is not None:
+            rows = rows.select_columns(list(wanted))
         for row in rows:
-            yield {
-                name: _class_name(value, features.get(name))
-                for name, value in row.items()
-                if keep_these is None or name in keep_these
-            }
-
-
-def _class_name(value: Any, feature: Any) -> Any:
-    names = getattr(feature, "names", None)
-    return names[value] if names and isinstance(value, int) and 0 <= value < len(names) else value
+            yield {name: class_name(value, getattr(features.get(name), "names", None)) for name, value in row.items()}
 
 
 def _record(
@@ -135,15 +131,16 @@ def _told_plainly(source: "Source") -> Iterator[None]:
     """Turn what the libraries raise inside the block into a sentence for the person who declared the source."""
     from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
     from huggingface_hub.errors import (
-        HfHubHTTPError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
-    where = f"{source.dataset}"
+    where = source.dataset
     try:
         yield
+    except TilthError:
+        raise
     except (RepositoryNotFoundError, DatasetNotFoundError) as error:
         raise DatasetUnreadable(
             f"{where} is not on the Hub, or may be read only by people whose HF_TOKEN is set; look at its name."
@@ -154,6 +151,16 @@ def _told_plainly(source: "Source") -> Iterator[None]:
         raise DatasetUnreadable(f"{where}: HF_HUB_OFFLINE is set, so the Hub is not asked; unset it.") from error
     except DataFilesNotFoundError as error:
         raise DatasetUnreadable(f"{where} has no files that datasets can read.") from error
-    except (HfHubHTTPError, OSError, RuntimeError, ValueError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:300]
+    except Exception as error:  # whatever else the libraries raise: there is no class above all of it
+        said = _first_line(error)
+        if UNREACHABLE & {each.__name__ for each in type(error).__mro__}:
+            said = f"the Hub cannot be reached ({said}); try again later"
         raise DatasetUnreadable(f"{where} cannot be read: {said}.") from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = lines[0].rstrip(".")[:300] if lines else ""
+    return (
+        said if isinstance(error, OSError | ValueError | RuntimeError) and said else f"{type(error).__name__}: {said}"
+    )

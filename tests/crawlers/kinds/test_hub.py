@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -26,13 +27,14 @@ from pathlib import Path
 from crawlers.kinds import hub
 from store.errors import TilthError
 for declared in json.loads(sys.argv[1]):
-    found, error = [], None
+    found, error, passed_by = [], None, {}
     try:
         for batch in hub.batches(hub.Source.declare(declared), Path(sys.argv[2])):
             found += [asdict(record) for record in batch]
+            passed_by |= batch.passed_by
     except TilthError as refused:
         error = f"{type(refused).__name__}: {refused}"
-    print("\\n" + json.dumps({"records": found, "error": error}))
+    print("\\n" + json.dumps({"records": found, "error": error, "passed_by": passed_by}))
 """
 
 
@@ -74,6 +76,17 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
             "alt": {"dtype": "string", "_type": "Value"},
         }
         running.push("user/pictures", "data/train-0.parquet", parquet(pictures, seen))
+        running.server.repositories.create("user/sounds")
+        sounds = [{"sound": {"bytes": b"no sound", "path": "a.wav"}, "said": "hello", "topic": 1}]
+        heard = {
+            "sound": {"sampling_rate": 16_000, "_type": "Audio"},
+            "said": {"dtype": "string", "_type": "Value"},
+            "topic": {"names": ["billing", "praise"], "_type": "ClassLabel"},
+        }
+        running.push("user/sounds", "data/train-0.parquet", parquet(sounds, heard))
+        running.server.repositories.create("user/pairs")
+        pairs = [{"pair": {"de": "ja", "en": "yes"}}]
+        running.push("user/pairs", "data/train-0.parquet", parquet(pairs))
         yield running
 
 
@@ -91,27 +104,35 @@ def answers(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         "no-revision": {"revision": "v9"},
         "no-config": {"config": "de"},
         "no-dataset": {"dataset": "user/nothing"},
+        "sounds": {"dataset": "user/sounds", "text": "said"},
+        "sounds-columns": {"dataset": "user/sounds", "text": "said", "columns": ["topic"]},
+        "pairs": {"dataset": "user/pairs", "text": "pair"},
         "images": {"dataset": "user/pictures", "image": "image", "key": "id"},
     }
-    tables = [{"name": name, "dataset": REPO, "text": "body", **more} for name, more in declared.items()]
     folder = tmp_path_factory.mktemp("project")
+    tables = [{"dataset": REPO, "text": "body", **more} for more in declared.values()]
+    read = ask(hub.url, folder, tables)
+    return dict(zip(declared, read, strict=True)) | {"newest": newest, "before": before, "folder": folder}
+
+
+def ask(endpoint: str, folder: Path, tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What declarations give, one after another in a process of their own."""
     settings = {
-        "HF_ENDPOINT": hub.url,
+        "HF_ENDPOINT": endpoint,
         "HF_HOME": str(folder / "home"),
         "HF_HUB_OFFLINE": "0",
         "HF_HUB_DISABLE_XET": "1",
         "HF_TOKEN": "hf_reader",
     }
     ran = subprocess.run(
-        [sys.executable, "-c", READ, json.dumps(tables), str(folder)],
+        [sys.executable, "-c", READ, json.dumps([{"name": "h", **table} for table in tables]), str(folder)],
         env=os.environ | settings,
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert ran.returncode == 0, ran.stderr
-    lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith('{"records"')]
-    return dict(zip(declared, lines, strict=True)) | {"newest": newest, "before": before, "folder": folder}
+    return [json.loads(line) for line in ran.stdout.splitlines() if line.startswith('{"records"')]
 
 
 def keys(answer: dict[str, Any]) -> list[str]:
@@ -156,6 +177,26 @@ def test_images_are_kept_in_media_and_damaged_ones_are_not(answers: dict[str, An
     assert (record["metadata"]["alt"], record["metadata"]["width"]) == ("red", 4)
     with Image.open(answers["folder"] / record["media_path"]) as image:
         assert image.size == (4, 3)
+
+
+def test_rows_that_give_no_record_are_counted_by_what_they_hold(answers: dict[str, Any]) -> None:
+    assert answers["all"]["passed_by"] == {"no text": 1}
+    assert answers["pairs"]["passed_by"] == {'"pair" is an object, not a text': 1}
+    assert answers["images"]["passed_by"] == {"the image is damaged, or none that can be used": 1}
+
+
+def test_the_texts_beside_sound_are_read_without_playing_it(answers: dict[str, Any]) -> None:
+    for name in ("sounds", "sounds-columns"):
+        assert answers[name]["error"] is None
+        (record,) = answers[name]["records"]
+        assert (record["text"], record["metadata"]["topic"]) == ("hello", "praise")
+    assert "sound" not in answers["sounds-columns"]["records"][0]["metadata"]
+
+
+def test_a_hub_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
+    (answer,) = ask("http://127.0.0.1:9", tmp_path, [{"dataset": REPO}])
+    assert answer["error"].startswith(f"DatasetUnreadable: {REPO} cannot be read: the Hub cannot be reached (")
+    assert answer["records"] == []
 
 
 @pytest.mark.parametrize(
