@@ -102,7 +102,11 @@ class Watch:
 
     def _wait(self, one: _Feed) -> float:
         """Its own interval or the longer one that its server wants; twice as long each time that it fails."""
-        wanted = max(one.source.every_seconds, self.waits(one.source) or 0.0, SHORTEST_WAIT)
+        try:
+            asked = self.waits(one.source)
+        except TilthError:
+            asked = None  # somebody else has the store; the next look may read there what is wanted
+        wanted = max(one.source.every_seconds, asked or 0.0, SHORTEST_WAIT)
         return float(min(wanted * 2 ** min(one.failures, 10), max(LONGEST_WAIT, one.source.every_seconds)))
 
 

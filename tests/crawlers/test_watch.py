@@ -71,6 +71,13 @@ def test_a_feed_that_cannot_be_had_is_asked_less_and_less_until_it_can() -> None
     assert [at for at, _ in looks([feed("a")], 4, crawl=lambda _: next(answers))] == [0, 60, 180, 210]
 
 
+def test_a_store_that_somebody_holds_does_not_end_the_watch() -> None:
+    def held(_: object) -> float:
+        raise TilthError("the store is held")
+
+    assert looks([feed("a", "20m")], 3, waits=held) == [(0, "a"), (20, "a"), (40, "a")]
+
+
 def test_one_feeds_trouble_is_not_anothers() -> None:
     assert looks([feed("a"), feed("b")], 3, crawl=lambda _: result("a")) == [(0, "a,b"), (30, "b"), (60, "a,b")]
 
