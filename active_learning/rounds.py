@@ -268,8 +268,12 @@ def _push(bench: Bench, current: rounds.Round) -> rounds.Round:
 
 
 def _wait(bench: Bench, current: rounds.Round) -> rounds.Round | None:
+    settings = bench.settings
     while True:
         pull(bench.store, bench.project)
+        # Who takes `repeat_share` back is no longer kept waiting for somebody who is not there.
+        most = settings.annotators_per_record + (settings.repeat_share > 0)
+        assignments.want_at_most(bench.store, current.round_id, most)
         # A task that was deleted in Label Studio will never be answered, and is not waited for.
         states = [
             state

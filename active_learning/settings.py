@@ -25,7 +25,7 @@ class LearningSettings:
     holdout: int = 200
     control_share: float = 0.1
     annotators_per_record: int = 1
-    repeat_share: float = 0.1
+    repeat_share: float = 0.0
     seed: int = 0
     model: str = "probe"
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"

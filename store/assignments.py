@@ -160,6 +160,31 @@ def count_answers(store: Store, ids: Sequence[str]) -> None:
         )
 
 
+def want_at_most(store: Store, round_id: str, most: int) -> None:
+    """Wait for no more than `most` people in a round; records that so many answered are answered then."""
+    waiting = assignments(store, round_id=round_id, states=("intended", "sent"))
+    ids = [row["assignment_id"] for row in waiting.to_pylist() if row["answers_wanted"] > most]
+    if not ids:
+        return
+    with store.transaction() as db, store.table("relaxed", pa.table({"assignment_id": pa.array(ids, pa.string())})):
+        db.execute(
+            """
+            UPDATE assignments
+            SET answers_wanted = $1
+            WHERE assignment_id IN (SELECT assignment_id FROM relaxed)
+            """,
+            [most],
+        )
+        count_answers(store, ids)
+
+
+def half_answered(store: Store) -> int:
+    """How many records somebody has answered, and wait for another person still."""
+    sent = assignments(store, states=("sent",))["assignment_id"].to_pylist()
+    given = standing(store, sent)
+    return len({row["assignment_id"] for row in given.to_pylist() if row["state"] == "given"})
+
+
 def mark(store: Store, ids: Sequence[str], state: State) -> None:
     """Put assignments into a state."""
     with store.transaction() as db, store.table("marked", pa.table({"assignment_id": pa.array(ids, pa.string())})):

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from store.errors import RequestError
-from tilth.people import curation_settings, learning_settings, people
+from tilth.people import curation_settings, learning_settings, people, waits_for_another
 from tilth.project import Project
 from tilth.project_file import error_at
+
+if TYPE_CHECKING:
+    from store.database import Store
 
 Say = Callable[[str], None]
 LOOK_SECONDS = 5.0
@@ -95,7 +98,7 @@ def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: i
             settings=settings,
             project=where,
             say=say,
-            wait=_waiting(say) if wait else lambda _answered, _wanted: False,
+            wait=_waiting(store, say) if wait else lambda _answered, _wanted: False,
             curation=curation_settings(project),
         )
         for number in range(rounds):
@@ -113,23 +116,23 @@ def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: i
             if done.state != DONE:
                 states = assignments.assignments(store, round_id=done.round_id)["state"].to_pylist()
                 yield (
-                    f"Round {done.number} waits for people: {states.count('answered')} of {len(states)} records "
-                    f"are answered "
-                    f"at {where.url}. Run `tilth round` again when they are done."
+                    f"Round {done.number} waits for people: {states.count('answered')} of {len(states)} records are "
+                    f"answered at {where.url}. Run `tilth round` again when they are done.{waits_for_another(store)}"
                 )
                 return
 
 
-def _waiting(say: Say) -> Callable[[int, int], bool]:
+def _waiting(store: "Store", say: Say) -> Callable[[int, int], bool]:
     said = -1
 
     def wait(answered: int, wanted: int) -> bool:
         nonlocal said
         if answered != said:
             say(
-                f"Waiting for people: {answered} of {wanted} records are answered. Ctrl-C stops; the round goes "
-                f"on later."
+                f"Waiting for people: {answered} of {wanted} records are answered. Ctrl-C stops; the round goes on "
+                f"later.{waits_for_another(store)}"
             )
+            store.let_go()  # so that others can read it meanwhile
             said = answered
         time.sleep(LOOK_SECONDS)
         return True

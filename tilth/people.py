@@ -200,6 +200,21 @@ def audit_project(project: Project, *, show: int) -> Audited:
     )
 
 
+def waits_for_another(store: "Store") -> str:
+    """Why records wait that were answered, and what to do where there is nobody else; empty when none does."""
+    from store.assignments import half_answered
+
+    n = half_answered(store)
+    if not n:
+        return ""
+    one = n == 1
+    return (
+        f" {n} record{'' if one else 's'} {'was' if one else 'were'} answered and wait{'s' if one else ''} for "
+        "another person, who signs in to Label Studio under an account of their own. Where there is nobody else, "
+        "say repeat_share = 0 and annotators_per_record = 1 under [labeling]; tilth round then goes on."
+    )
+
+
 def curation_settings(project: Project) -> "CurationSettings":
     """What the project file wants to have set aside before records are chosen."""
     return project.file.curation.settings(project.file.project.language)

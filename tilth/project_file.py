@@ -63,7 +63,7 @@ class LabelingSection(_Section):
     """`[labeling]`: how many people answer."""
 
     annotators_per_record: int = Field(1, ge=1)
-    repeat_share: Share = 0.1
+    repeat_share: Share = 0.0
 
 
 class CrawlSection(_Section):

@@ -89,12 +89,15 @@ def _round_row(one: Any) -> list[Any]:
 
 def _next_step(project: Project, store: "Store", counts: Mapping[str, int]) -> str:
     from store.rounds import open_round
+    from tilth.people import waits_for_another
 
     if not counts["records"]:
         return "bring records in: tilth crawl, or tilth import FILE."
     if counts["records waiting for people"]:
-        return f"answer the {counts['records waiting for people']} records in Label Studio (tilth studio up), "
-        "then tilth round."
+        asked = counts["records waiting for people"]
+        return f"answer the {asked} records in Label Studio (tilth studio up), then tilth round." + waits_for_another(
+            store
+        )
     if open_round(store) is not None:
         return "tilth round goes on with the open round."
     if counts["labels under suspicion"]:

@@ -225,6 +225,26 @@ def test_answers_that_are_outstanding_stop_a_round_where_it_can_be_taken_up(make
     assert len(project.read("SELECT * FROM rounds")) == 1
 
 
+def test_a_round_that_waits_for_a_second_person_goes_on_when_nobody_else_is_wanted(make):
+    project = make(repeat_share=1.0)
+
+    def alone(_answered: int, _wanted: int) -> bool:
+        with project.store as store:
+            waiting = assignments.assignments(store, states=("sent",))
+            store.let_go()
+            place, ones = waiting.column_names.index("answers_wanted"), pa.array([1] * len(waiting), pa.int32())
+            waiting = waiting.set_column(place, "answers_wanted", ones)
+            answer_open_tasks(project.project, PEOPLE[:1], project.truth, waiting)
+        return False
+
+    assert project.run_round(wait=alone).state == "wait"
+    assert project.run_round(wait=lambda *_: False).state == "wait"
+    with project.store as store:
+        assert assignments.half_answered(store) == 20
+    project.settings = replace(project.settings, repeat_share=0.0)
+    assert project.run_round(wait=lambda *_: False).state == "done"
+
+
 def test_a_text_that_changed_comes_first_in_the_next_round_with_its_old_label_and_in_its_split(make):
     project = make(size=4, holdout=4, control_share=0.25)
     project.run_round()

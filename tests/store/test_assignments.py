@@ -10,9 +10,11 @@ from store.assignments import (
     assignments,
     confirm_sent,
     count_answers,
+    half_answered,
     intend,
     mark,
     state_counts,
+    want_at_most,
 )
 from store.database import Store
 from tests.store.test_annotations import answers
@@ -106,3 +108,30 @@ def test_one_that_people_declined_is_withdrawn_until_someone_answers(store):
 def test_an_answer_to_what_is_only_intended_leaves_it_so(store):
     intend(store, wanted("r"), studio="s", project_id=1)
     assert answered(store, "a-r", ("1", "r", "anna", "a", 0, "given")) == "intended"
+
+
+def of_round(store, record, round_id):
+    rows = [row | {"round_id": round_id} for row in wanted(record, answers_wanted=2).to_pylist()]
+    intend(store, pa.Table.from_pylist(rows, schema=GIVEN_COLUMNS), studio="s", project_id=1)
+    confirm_sent(store, pa.table({"assignment_id": [f"a-{record}"], "external_task_id": [1]}))
+
+
+def test_a_round_that_wants_fewer_answers_has_those_that_came(store):
+    of_round(store, "r", "1")
+    of_round(store, "q", "2")
+    for record in "rq":
+        answered(store, f"a-{record}", (record, record, "anna", "a", 0, "given"))
+    want_at_most(store, "1", 1)
+    rows = assignments(store).to_pylist()
+    assert {row["record_id"]: (row["answers_wanted"], row["state"]) for row in rows} == {
+        "r": (1, "answered"),
+        "q": (2, "sent"),
+    }
+
+
+def test_records_that_wait_for_another_person_are_counted(store):
+    sent(store, "one", "none", "both", "declined", answers_wanted=2)
+    answered(store, "a-one", ("1", "one", "anna", "a", 0, "given"))
+    answered(store, "a-both", ("2", "both", "anna", "a", 0, "given"), ("3", "both", "ben", "a", 0, "given"))
+    answered(store, "a-declined", ("4", "declined", "anna", "a", 0, "cancelled"))
+    assert half_answered(store) == 1

@@ -12,6 +12,7 @@ from store.labels import write_labels
 from store.records import add_records
 from tests.command_line import done
 from tests.store.labelled_store import label_rows
+from tests.store.test_assignments import answered, sent
 
 KEPT_BACK = {
     "records whose text changed, to be asked about again": 1,
@@ -45,3 +46,17 @@ def test_it_counts_what_is_kept_back_only_where_there_is_any(project):
     found = counts(project)
     assert {name: found.get(name) for name in KEPT_BACK} == KEPT_BACK
     assert found["in the pool"] == 2
+
+
+def test_it_says_why_an_answered_record_still_waits(project):
+    with Store(project / "tilth.duckdb") as store:
+        add_records(store, pa.table({"text": ["My beans are up"]}), source_name="s")
+        sent(store, "r", answers_wanted=2)
+        assert "another person" not in step(project, store)
+        answered(store, "a-r", ("1", "r", "anna", "a", 0, "given"))
+        assert "1 record was answered and waits for another person" in step(project, store)
+
+
+def step(project, store):
+    store.let_go()
+    return json.loads(done("status", "--json", project=project))["next_step"]
