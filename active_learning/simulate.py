@@ -126,7 +126,7 @@ def simulate(
     classifier: Classifier | None = None,
     test: Corpus | None = None,
     held_out: float = 0.25,
-    log: Path | None = None,
+    logs: Path | None = None,
     progress: Progress | None = None,
 ) -> Curves:
     """Play each of `strategies`, and the control arm, with each seed.
@@ -139,13 +139,13 @@ def simulate(
         classifier: What is fitted; the probe on frozen embeddings when None.
         test: What every model is measured on. Without it, `held_out` of the corpus, drawn at random for each seed.
         held_out: The share of the corpus that is drawn to measure with.
-        log: A file to keep each round in; the same call goes on where it ends.
+        logs: A folder to keep each round in, a file for each simulation; the same call goes on where it ended.
         progress: Called after each round.
 
     Raises:
         SimulationError: The corpus holds fewer records than the schedule asks for.
         UnknownStrategy: There is no strategy of that name.
-        OtherSimulation: The log belongs to another simulation.
+        OtherSimulation: The simulation's file in `logs` is none.
     """
     arms = tuple(dict.fromkeys((CONTROL, *strategies)))
     for name in arms:
@@ -155,7 +155,7 @@ def simulate(
     if classifier is None or corpus.embeddings is None:
         classifier, corpus = _with_default_encoder(classifier, corpus)
     fingerprint = _fingerprint(corpus, test, schedule, held_out, classifier)
-    kept = SimulationLog(log, fingerprint)
+    kept = SimulationLog(None if logs is None else logs / f"{fingerprint[:16]}.jsonl", fingerprint)
     parts = {seed: (corpus, test) if test is not None else hold_out(corpus, held_out, seed) for seed in seeds}
     for drawn_from, _ in parts.values():
         _require_enough(drawn_from, schedule)

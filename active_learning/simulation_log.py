@@ -67,10 +67,10 @@ class SimulationLog:
             known = first["simulation"]
             rounds = [_played(line) for line in rest]
         except (ValueError, KeyError, TypeError) as error:
-            raise OtherSimulation(f"{path} is not the log of a simulation; name another file.") from error
+            raise OtherSimulation(f"{path} is not the log of a simulation; move it away.") from error
         if known != fingerprint:
             raise OtherSimulation(
-                f"{path} is the log of a simulation with other data, schedule or model; name another file."
+                f"{path} is the log of a simulation with other data, schedule or model; move it away."
             )
         _cut(path, whole, written)
         for played in rounds:

@@ -51,7 +51,8 @@ def simulate_project(
 ) -> Played:
     """Play strategies against random choice, and say what choosing saved.
 
-    A simulation that was killed goes on where it stopped: its rounds are kept in `simulations/` of the project.
+    A simulation that was killed goes on where it stopped: its rounds are kept in `simulations/` of the project,
+    a file for each choice of labels, rounds and model.
 
     Raises:
         NothingToPlayWith: The project has no labels, or the file has none.
@@ -75,7 +76,7 @@ def simulate_project(
         Schedule.even(size, size, rounds),
         seeds=range(seeds),
         classifier=classifier(settings.model, corpus.classes, settings.encoder, cache=cache),
-        log=folder / "rounds.jsonl",
+        logs=folder,
         progress=advance,
     )
     means = {name: curves.mean_curve(name) for name in curves.strategies}

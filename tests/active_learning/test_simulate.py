@@ -103,47 +103,57 @@ def test_a_part_that_is_held_out_shares_no_cluster_with_what_is_drawn_from() -> 
     assert len(drawn_from) == 90
 
 
+def log_in(folder: Path) -> Path:
+    (log,) = folder.glob("*.jsonl")
+    return log
+
+
 def test_a_killed_simulation_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
-    expected = play(corpus(), "auto", log=tmp_path / "undisturbed.jsonl")
+    expected = play(corpus(), "auto", logs=tmp_path)
+    undisturbed = log_in(tmp_path).read_bytes()
     for fit in range(1, 17):
-        log = tmp_path / f"{fit}.jsonl"
+        (folder := tmp_path / str(fit)).mkdir()
         with pytest.raises(Killed):
-            play(corpus(), "auto", log=log, classifier=NearestMean(killed_at_fit=fit))
-        assert play(corpus(), "auto", log=log) == expected
-        assert log.read_bytes() == (tmp_path / "undisturbed.jsonl").read_bytes()
+            play(corpus(), "auto", logs=folder, classifier=NearestMean(killed_at_fit=fit))
+        assert play(corpus(), "auto", logs=folder) == expected
+        assert log_in(folder).read_bytes() == undisturbed
 
 
 def test_a_line_that_was_cut_off_is_played_again(tmp_path: Path) -> None:
-    log = tmp_path / "log.jsonl"
-    expected = play(corpus(), "auto", log=log)
+    expected = play(corpus(), "auto", logs=tmp_path)
+    log = log_in(tmp_path)
     whole = log.read_bytes()
     for cut in (1, 30, len(whole) // 2, len(whole) - 1):
         log.write_bytes(whole[:cut])
-        assert play(corpus(), "auto", log=log) == expected
+        assert play(corpus(), "auto", logs=tmp_path) == expected
         assert log.read_bytes() == whole
 
 
 def test_a_finished_simulation_fits_nothing_again(tmp_path: Path) -> None:
-    play(corpus(), "auto", log=tmp_path / "log.jsonl")
+    play(corpus(), "auto", logs=tmp_path)
     classifier = NearestMean()
-    play(corpus(), "auto", log=tmp_path / "log.jsonl", classifier=classifier)
+    play(corpus(), "auto", logs=tmp_path, classifier=classifier)
     assert classifier.fits == 0
 
 
 @pytest.mark.parametrize("content", [b'{"simulation": "of another"}\n', b"text,label\nx,y", b"[1]", b"notes"])
-def test_the_log_of_something_else_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
-    log = tmp_path / "log.jsonl"
+def test_a_log_that_is_none_of_this_simulation_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    play(corpus(), logs=tmp_path)
+    log = log_in(tmp_path)
     log.write_bytes(content)
     with pytest.raises(OtherSimulation) as refusal:
-        play(corpus(), log=log)
+        play(corpus(), logs=tmp_path)
     assert refusal.value.exit_code == 2
     assert log.read_bytes() == content
 
 
-def test_other_labels_are_another_simulation(tmp_path: Path) -> None:
-    play(corpus(), log=tmp_path / "log.jsonl")
-    with pytest.raises(OtherSimulation, match="other data"):
-        play(corpus(seed=1), log=tmp_path / "log.jsonl")
+def test_other_labels_are_another_simulation_with_a_log_of_its_own(tmp_path: Path) -> None:
+    play(corpus(), logs=tmp_path)
+    first = log_in(tmp_path)
+    written = first.read_bytes()
+    play(corpus(seed=1), logs=tmp_path)
+    assert len(list(tmp_path.glob("*.jsonl"))) == 2
+    assert first.read_bytes() == written
 
 
 class Recorder(NearestMean):
