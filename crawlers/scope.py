@@ -1,6 +1,8 @@
 """Which URLs belong to a source: those on the hosts of its start URLs, unless its patterns say otherwise."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -8,8 +10,10 @@ from urllib.parse import urlsplit
 from w3lib.url import canonicalize_url, safe_url_string
 
 from crawlers.fetched_source import FetchedSource
+from crawlers.page import Link
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+HOSTS_NAMED = 5
 
 
 def canonical_url(url: str) -> str | None:
@@ -67,3 +71,14 @@ class Scope:
         if any(names_host and pattern.match(url) for pattern, names_host in self.allow):
             return None
         return f"{host_of(url)} is another host than the source's"
+
+
+def all_elsewhere(source: FetchedSource, links: Sequence[Link]) -> str | None:
+    """That none of the URLs that a list names belongs to its source, which is seldom meant; None where some do."""
+    scope = Scope(source)
+    away = [link.url for link in links if scope.why_not(link.url, link.role)]
+    hosts = Counter(host for url in away if (host := host_of(url)) not in scope.hosts)
+    if len(away) < len(links) or not hosts:
+        return None
+    named = ", ".join(f'"{host}"' for host, _ in hosts.most_common(HOSTS_NAMED))
+    return f"all {len(away)} URLs in it are of other hosts; where that is meant, add hosts = [{named}]"

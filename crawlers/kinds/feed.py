@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -51,14 +51,17 @@ class Source(FetchedSource):
             raise SourceError(("every",), f'every = "{every}" is less than 5 minutes; give the feed more time.')
         return every
 
-    @model_validator(mode="after")
-    def _fits_pages(self) -> Self:
-        for key in ("item", "follow", "fields", "images"):
-            if getattr(self, key) and not self.full_text:
-                raise SourceError(
-                    (key,), f"{key} is about the pages of the entries; add full_text = true, or take it out."
-                )
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _about_pages(cls, declared: Any) -> Any:
+        # Before item, key and fields are held against each other: none of it is of use here.
+        if isinstance(declared, Mapping) and not declared.get("full_text"):
+            for key in ("item", "key", "follow", "fields", "images"):
+                if declared.get(key):
+                    raise SourceError(
+                        (key,), f"{key} is about the pages of the entries; add full_text = true, or take it out."
+                    )
+        return declared
 
 
 def start(source: Source) -> list[Link]:
@@ -91,7 +94,7 @@ def _read_entry_page(source: Source, page: FetchedPage) -> Extraction:
 def _read_feed(source: Source, page: FetchedPage) -> Extraction:
     from crawlers.extraction.read_page import text_hash
     from crawlers.reading.feed_entries import read_feed
-    from crawlers.scope import canonical_url
+    from crawlers.scope import all_elsewhere, canonical_url
 
     feed = read_feed(page.body, page.final_url, page.content_type)
     links: dict[str, Link] = {}
@@ -104,6 +107,7 @@ def _read_feed(source: Source, page: FetchedPage) -> Extraction:
         elif entry.text:
             of_feed = {"feed": feed.title} if feed.title else {}
             records.append(FoundRecord(position, entry.key, entry.text, {**entry.metadata, **of_feed}, url=url))
+    trouble = feed.trouble or (all_elsewhere(source, list(links.values())) if links else None)
     older = canonical_url(feed.older) if source.older and feed.older else None
     if older is not None and older != page.url:
         links.setdefault(older, Link(older, ROLE, FEEDS_FIRST))
@@ -113,5 +117,5 @@ def _read_feed(source: Source, page: FetchedPage) -> Extraction:
         items=len(feed.entries),
         empty=0 if source.full_text else len(feed.entries) - len(records),
         text_hash=text_hash(records),
-        error=f"feed: {feed.trouble}" if feed.trouble else None,
+        error=f"feed: {trouble}" if trouble else None,
     )

@@ -70,7 +70,7 @@ def read(source: Source, page: FetchedPage) -> Extraction:
 
 def _read_sitemap(source: Source, page: FetchedPage) -> Extraction:
     from crawlers.reading.sitemap_xml import newest_first, read_sitemap
-    from crawlers.scope import canonical_url
+    from crawlers.scope import all_elsewhere, canonical_url
 
     sitemap = read_sitemap(page.body, page.final_url)
     depth = int(page.about.get("index_depth", 0)) + 1
@@ -93,18 +93,6 @@ def _read_sitemap(source: Source, page: FetchedPage) -> Extraction:
             f"sitemaps in it ({too_deep}) lie under more than {source.max_index_depth} indexes; raise max_index_depth "
             "where that is meant"
         )
-    elif links and (why := _all_elsewhere(source, list(links.values()))):
+    elif links and (why := all_elsewhere(source, list(links.values()))):
         trouble = why
     return Extraction(links=tuple(links.values()), items=len(links), error=f"sitemap: {trouble}" if trouble else None)
-
-
-def _all_elsewhere(source: Source, links: list[Link]) -> str | None:
-    """That none of the URLs belongs to the source, which is seldom meant; None where some do."""
-    from crawlers.scope import Scope, host_of
-
-    scope = Scope(source)
-    away = [link.url for link in links if scope.why_not(link.url, link.role)]
-    hosts = sorted({host_of(url) for url in away} - scope.hosts)
-    if len(away) < len(links) or not hosts:
-        return None
-    return f'all {len(away)} URLs in it are of other hosts; where that is meant, add hosts = ["{hosts[0]}"]'

@@ -19,8 +19,8 @@ from crawlers.reading.values import as_key, clean
 
 LARGEST = 50 * 2**20
 # A document type stands before the first element, after comments and instructions alone; what only looks like one later
-# on is somebody's text.
-DOCUMENT_TYPE = re.compile(rb"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*<!DOCTYPE", re.IGNORECASE | re.DOTALL)
+# on is somebody's text. No comment is taken back and made longer: there are too many ways to do so.
+DOCUMENT_TYPE = re.compile(rb"\s*(?:(?><\?.*?\?>)\s*|(?><!--.*?-->)\s*)*+<!DOCTYPE", re.IGNORECASE | re.DOTALL)
 ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 OLDER = ("next", "prev-archive")
 PERIODS = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}

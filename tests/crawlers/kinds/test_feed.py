@@ -44,6 +44,14 @@ def test_with_full_text_the_pages_of_the_entries_are_asked_for() -> None:
     ]
 
 
+def test_entries_that_all_lie_on_hosts_of_others_are_said_with_what_to_do() -> None:
+    page = answer(RSS.replace("//h.example/1", "//a.example/1").replace("//h.example", "//b.example"), role="feed")
+    said = 'feed: all 2 URLs in it are of other hosts; where that is meant, add hosts = ["a.example", "b.example"]'
+    assert feed.read(source(full_text=True), page).error == said
+    assert feed.read(source(full_text=True, hosts=["b.example"]), page).error is None
+    assert feed.read(source(), page).error is None  # no page of theirs is wanted
+
+
 def test_a_page_of_an_entry_is_read_as_that_of_a_site() -> None:
     declared = source(full_text=True, item="p", fields={"text": "b"})
     found = feed.read(declared, answer("<p><b>one</b>", role="page", headers=(("content-type", "text/html"),)))
@@ -84,6 +92,7 @@ def test_what_is_no_feed_is_an_error_of_that_page() -> None:
         ({"every": "soon"}, ("every",), "is no duration"),
         ({"item": "p", "fields": {"text": "b"}}, ("item",), "add full_text = true"),
         ({"follow": "a"}, ("follow",), "add full_text = true"),
+        ({"key": "b"}, ("key",), "add full_text = true"),
     ],
 )
 def test_a_wrong_declaration_is_said_with_its_key(wrong: dict, field: tuple, said: str) -> None:
