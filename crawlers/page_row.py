@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,8 +60,8 @@ def fetched_page(request: Request, response: Response) -> FetchedPage:
     )
 
 
-def page_row(request: Request, source_id: str, end: PageEnd, known: Fetched) -> dict[str, Any]:
-    """The row, times as ISO 8601."""
+def page_row(request: Request, source_id: str, end: PageEnd, known: Fetched, *, rights: bool = True) -> dict[str, Any]:
+    """The row, times as ISO 8601; without what is said of its rights where that cannot be read."""
     meta: Mapping[str, Any] = request.meta
     at = meta.get("fetched_at") or datetime.now(UTC)
     status, headers = meta.get("answer", (None, {}))
@@ -83,18 +83,14 @@ def page_row(request: Request, source_id: str, end: PageEnd, known: Fetched) -> 
         "content_type": headers.get("content-type"),
         "etag": headers.get("etag"),
         "last_modified": headers.get("last-modified"),
-        "body_hash": known.body_hash
-        if not_modified
-        else hashlib.sha256(body).hexdigest()
-        if body is not None
-        else None,
+        "body_hash": known.body_hash if not_modified else _sha256(body),
         "body_bytes": len(body) if body is not None else None,
         "seconds": meta.get("download_latency"),
         # The bytes behind what a page that was not sent again gave are those of the earlier answer.
         "warc_file": known.warc_file if not_modified else warc.file if warc else None,
         "warc_offset": known.warc_offset if not_modified else warc.offset if warc else None,
         "robots": meta.get("robots"),
-        "rights": rights_of(meta, final or meta["asked"], sent, end.extraction.rights),
+        "rights": rights_of(meta, final or meta["asked"], sent, end.extraction.rights) if rights else None,
         "rendered": "browser" if meta.get("playwright") else "http",
         "depth": meta["depth"],
         "error": end.error,
@@ -104,39 +100,34 @@ def page_row(request: Request, source_id: str, end: PageEnd, known: Fetched) -> 
 
 def to_remember(row: Mapping[str, Any], source_id: str, end: PageEnd, known: Fetched) -> Fetched:
     """What the frontier keeps of a page for the next time."""
-    at = datetime.fromisoformat(row["fetched_at"]).timestamp()
-    whole = row["status"] is not None and 200 <= row["status"] < 300
-    if not whole:  # what it was before stays known
-        status = known.status if end.unchanged else row["status"]
-        read = source_id if end.unchanged and end.error is None else known.source_id
-        found = _gave(end) if end.extraction is not NOTHING else known.gave_records
-        return Fetched(
-            status,
-            at,
-            row["page_id"],
-            row["etag"] or known.etag,
-            row["last_modified"] or known.last_modified,
-            known.body_hash,
-            end.extraction.text_hash or known.text_hash,
-            known.warc_file,
-            known.warc_offset,
-            read,
-            found,
+    asked = replace(known, fetched_at=datetime.fromisoformat(row["fetched_at"]).timestamp(), page_id=row["page_id"])
+    if row["status"] is None or not 200 <= row["status"] < 300:  # what it was before stays known
+        return replace(
+            asked,
+            status=known.status if end.unchanged else row["status"],
+            etag=row["etag"] or known.etag,
+            last_modified=row["last_modified"] or known.last_modified,
+            text_hash=end.extraction.text_hash or known.text_hash,
+            source_id=source_id if end.unchanged and end.error is None else known.source_id,
+            gave_records=_gave(end) if end.extraction is not NOTHING else known.gave_records,
         )
-    return Fetched(
-        row["status"],
-        at,
-        row["page_id"],
-        row["etag"],
-        row["last_modified"],
-        row["body_hash"],
-        known.text_hash if end.unchanged == "body" else end.extraction.text_hash,
-        row["warc_file"],
-        row["warc_offset"],
-        source_id,
-        known.gave_records if end.unchanged else _gave(end),
+    return replace(
+        asked,
+        status=row["status"],
+        etag=row["etag"],
+        last_modified=row["last_modified"],
+        body_hash=row["body_hash"],
+        text_hash=known.text_hash if end.unchanged == "body" else end.extraction.text_hash,
+        warc_file=row["warc_file"],
+        warc_offset=row["warc_offset"],
+        source_id=source_id,
+        gave_records=known.gave_records if end.unchanged else _gave(end),
     )
 
 
 def _gave(end: PageEnd) -> int | None:
     return None if end.error else len(end.extraction.records)
+
+
+def _sha256(body: bytes | None) -> str | None:
+    return hashlib.sha256(body).hexdigest() if body is not None else None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import errno
-import hashlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,19 @@ from scrapy.http import Response
 from scrapy.utils.asyncio import create_looping_call
 from twisted.python.failure import Failure
 
-from crawlers.browser.both_ways import better_way
 from crawlers.browser.choice import Choices
 from crawlers.browser.page import browser_meta, session_meta
 from crawlers.crawl_spec import CrawlSpec
 from crawlers.extraction.workers import PageReader
 from crawlers.frontier.file import Frontier
-from crawlers.frontier.finish import Finished, finish
 from crawlers.frontier.passes import Passes
-from crawlers.frontier.queue import Fetched, Queue, Wanted, fingerprint
+from crawlers.frontier.queue import Fetched, Queue, fingerprint
 from crawlers.live import Tally, write_live
-from crawlers.media import write_media
-from crawlers.page import Extraction, FetchedPage, Link
+from crawlers.page import Link
+from crawlers.page_end import PageEnds, wanted_by
 from crawlers.page_error import describe
-from crawlers.page_row import PageEnd, fetched_page, page_row, to_remember
+from crawlers.page_reading import PageReading
+from crawlers.page_row import PageEnd, fetched_page
 from crawlers.scheduler import FrontierScheduler
 from crawlers.scope import Scope, canonical_url, host_of
 from crawlers.source_run import IMAGE, SourceRun
@@ -39,9 +37,6 @@ from crawlers.warc import WarcFile
 from store.errors import TilthError
 
 SECONDS_BETWEEN_WORDS = 1.0
-SMALL = 64 * 2**10
-"""Bytes. A page up to this whose records nobody wants now is read here: that takes less than the way to a reader and
-back, and whatever its markup, less time than anybody would notice."""
 MAX_PAGES = "max_pages: the source has fetched as many pages as it may"
 
 
@@ -63,8 +58,9 @@ class CrawlSpider(Spider):
         self.passes = Passes(frontier)
         self.folder = Path(spec.project_folder)
         self.runs = {run.name: run for run in (SourceRun.of(one, frontier) for one in spec.sources)}
-        self.reader = reader
         self.choices = Choices(frontier)
+        self.reading = PageReading(self.folder, reader, self.choices)
+        self.ends = PageEnds(frontier, spec.run_id)
         self.tally = Tally(spec.run_id)
         self.fatal: Exception | None = None
         self._telling: Any = None
@@ -135,7 +131,7 @@ class CrawlSpider(Spider):
             meta |= browser_meta(run.source)
         else:
             meta |= session_meta(run.source)
-        if render != "browser" and self._has_copy(run, known):
+        if render != "browser" and self.reading.has_copy(run, known):
             if known.etag:
                 headers["If-None-Match"] = known.etag
             if known.last_modified:
@@ -159,7 +155,7 @@ class CrawlSpider(Spider):
         request = response.request
         assert request is not None
         try:
-            end = await self._read(request, response)
+            end = await self.reading.read(self.crawler, self.runs[request.meta["source"]], request, response)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 self.give_up(error)
@@ -244,120 +240,26 @@ class CrawlSpider(Spider):
         run.number, run.pages = begun.number, begun.pages
         links: list[Link] = run.module.start(run.source)
         with self.frontier.transaction():
-            self.queue.add([_wanted(run, link, 0) for link in links], run.number)
+            self.queue.add([wanted_by(run, link, 0) for link in links], run.number)
             self.passes.ask_again(run.name, run.number, [fingerprint(link.role, link.url) for link in links])
-
-    async def _read(self, request: Request, response: Response) -> PageEnd:
-        run, known = self.runs[request.meta["source"]], request.meta["known"]
-        page = fetched_page(request, response)
-        same_reading = known.source_id == run.source_id and known.gave_records is not None
-        if page.status == 304 and known.warc_file is not None:
-            if same_reading:
-                return PageEnd(unchanged="validator")
-            page = self._from_warc(known, page)
-        elif not 200 <= page.status < 300:
-            return PageEnd(f"status: the server answered {page.status}", page=page)
-        elif same_reading and hashlib.sha256(page.body).hexdigest() == known.body_hash:
-            return PageEnd(unchanged="body", page=page)
-        extraction = await self._extraction(run, page)
-        if request.meta.get("render", "browser") != "browser":
-            page, extraction = await better_way(
-                self.crawler, self.choices, run.source, request, page, extraction, self.reader.read
-            )
-        error = extraction.error or request.meta.get("browser_notes", {}).get("waiting")
-        if not run.source.extract:
-            extraction = dataclasses.replace(extraction, records=(), text_hash=None)
-        unchanged = None
-        if same_reading and error is None and extraction.text_hash and extraction.text_hash == known.text_hash:
-            unchanged, extraction = "text", dataclasses.replace(extraction, records=())
-        if page.role == IMAGE:
-            write_media(self.folder, extraction.records, page.body)
-        return PageEnd(error, unchanged, page, extraction)
-
-    async def _extraction(self, run: SourceRun, page: FetchedPage) -> Extraction:
-        if run.source.extract or len(page.body) > SMALL:
-            return await self.reader.read(run.source, page)
-        found: Extraction = run.module.read(run.source, page)
-        return found
-
-    def _has_copy(self, run: SourceRun, known: Fetched) -> bool:
-        """Whether an answer that says only that nothing changed would do."""
-        if known.warc_file is None or known.gave_records is None:
-            return False
-        return known.source_id == run.source_id or (self.folder / known.warc_file).is_file()
-
-    def _from_warc(self, known: Fetched, page: Any) -> Any:
-        from crawlers.warc import read_answer
-
-        assert known.warc_file is not None and known.warc_offset is not None
-        headers, body = read_answer(self.folder / known.warc_file, known.warc_offset)
-        return dataclasses.replace(page, headers=headers, body=body)
 
     def _keep(self, request: Request, end: PageEnd) -> None:
         if self.fatal is not None:
             return
         meta = request.meta
-        run, known = self.runs[meta["source"]], meta["known"]
-        row = page_row(request, run.source_id, end, known)
-        extraction = end.extraction
-        refused = meta.get("robots") == "disallowed" or (end.error or "").startswith("rights: ")
-        counts = meta["role"] != IMAGE and not refused
-        done = Finished(
-            row=meta["frontier_id"],
-            source=run.name,
-            run_id=self.spec.run_id,
-            source_id=run.source_id,
-            page=row,
-            tally={
-                "items": extraction.items,
-                "empty": extraction.empty,
-                "unmatched": dict(extraction.unmatched),
-                "role": meta["role"],
-            },
-            records=extraction.records,
-            fetched=to_remember(row, run.source_id, end, known),
-            wanted=self._wanted(run, extraction, meta["depth"]),
-            redirected_to=self._redirected_to(run, request, row),
-            counts=counts,
-        )
+        run = self.runs[meta["source"]]
         try:
-            with self.frontier.transaction():
-                new = finish(self.frontier, done, run.number, run.caps.judge)
-                first = known.fetched_at is None and row["status"] is not None and 200 <= row["status"] < 300
-                if first and end.error is None and run.source.extract and meta["role"] == "page":
-                    links = [wanted.url for wanted, is_new in zip(done.wanted, new, strict=True) if is_new]
-                    run.caps.learn(meta["asked"], links, extraction.records)
+            kept = self.ends.keep(run, request, end)
         except (sqlite3.Error, TilthError) as trouble:
             self.give_up(trouble)
             return
-        for wanted, is_new in zip(done.wanted, new, strict=True):
-            if is_new:
-                self._scheduler.stir(run.name, wanted.host)
+        for wanted in kept.new:
+            self._scheduler.stir(run.name, wanted.host)
         self._scheduler.let_go(meta["frontier_id"])
-        run.pages += counts
-        error = "robots: " if meta.get("robots") == "disallowed" else end.error
-        self.tally.count(host_of(meta["asked"]), len(extraction.records), error, row["seconds"])
-
-    def _redirected_to(self, run: SourceRun, request: Request, row: Mapping[str, Any]) -> Wanted | None:
-        """Where an answer came from, if not from the URL that was asked: it need not be asked for itself as well."""
-        final, meta = row["final_url"], request.meta
-        if final in (None, row["url"]) or row["status"] is None or not 200 <= row["status"] < 300:
-            return None
-        return _wanted(run, Link(final, meta["role"], about=meta["about"]), meta["depth"])
-
-    def _wanted(self, run: SourceRun, extraction: Extraction, depth: int) -> list[Wanted]:
-        links = [link for link in extraction.links if run.why_not(link.url, link.role) is None]
-        if depth >= run.source.max_depth:
-            away = [link for link in links if link.role != IMAGE]  # an image belongs to its page
-            links = [link for link in links if link.role == IMAGE]
-            if run.source.max_depth > 0:  # 0: the start pages alone are what is wanted
-                new = sum(self.queue.known(run.name, link.role, link.url) is None for link in away)
-                self.tally.too_deep.update({run.name: new} if new else {})
-        return [_wanted(run, link, depth + 1) for link in links]
-
-
-def _wanted(run: SourceRun, link: Link, depth: int) -> Wanted:
-    return Wanted(run.name, link.url, host_of(link.url), link.role, link.about, link.priority, depth)
+        run.pages += kept.counts
+        self.tally.too_deep.update({run.name: kept.too_deep} if kept.too_deep else {})
+        error = "robots: " if meta.get("robots") == "disallowed" else kept.error
+        self.tally.count(host_of(meta["asked"]), kept.records, error, kept.seconds)
 
 
 def _about(kept: str | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crawlers.extraction.whole_characters import whole
 from crawlers.page import Extraction, FetchedPage
 
 if TYPE_CHECKING:
@@ -71,14 +72,14 @@ def _read(job: Job) -> Extraction:
 
     try:
         extraction = kind_module(job.kind).read(declaration(job.source, job.kind), job.page)
+        assert isinstance(extraction, Extraction)
+        return whole(extraction)
     except MemoryError:
         return Extraction(error="extract: reading it takes more memory than a reader may have")
     except RecursionError:
         return Extraction(error="extract: it nests too deeply")
     except Exception as error:  # noqa: BLE001  whatever a page does to the parsers is this page's trouble alone
         return Extraction(error=f"extract: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
-    assert isinstance(extraction, Extraction)
-    return extraction
 
 
 @lru_cache(maxsize=256)
