@@ -36,8 +36,10 @@ from scrapy.utils.request import request_from_dict
 
 from crawlers.every_host import EveryHost, Hosts
 from crawlers.frontier.file import Frontier
+from crawlers.frontier.leases import this_process
 from crawlers.frontier.queue import Fetched, Queue, Wanted
 from crawlers.scope import host_of
+from store.errors import TilthError
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -101,7 +103,7 @@ class FrontierScheduler(BaseScheduler):
         self.frontier: Frontier = frontier or Frontier(Path(self.crawler.settings["FRONTIER_FILE"]))
         self.queue = Queue(self.frontier)
         self.sources: list[str] = list(getattr(spider, "source_names", [spider.name]))
-        self._look_at_others()
+        self._look_at_others(own=True)
         for source in self.sources:
             for host in self.queue.hosts(source):
                 self.stir(source, host, 0)
@@ -113,6 +115,10 @@ class FrontierScheduler(BaseScheduler):
         if self._alarm is not None:
             self._alarm.cancel()
         self._sweep()
+        try:
+            self.queue.release(this_process())  # it ends because it was asked to: no page's fault
+        except (sqlite3.Error, TilthError) as error:
+            log.warning("What was in hand is taken back by the next crawl: %s", error)
         if self._opened:
             self.frontier.close()
 
@@ -327,7 +333,7 @@ class FrontierScheduler(BaseScheduler):
         """Let go of what the engine is through with."""
         slot = self._slot()
         if slot is None or getattr(self.spider, "fatal", None) is not None:
-            return  # what is in hand of a crawl that gives up stays so, for the next one to take back
+            return  # what is in hand of a crawl that gives up is released when it closes
         for row in [r for r, h in self.in_hand.items() if not h.comes_back and h.request not in slot.inprogress]:
             hand = self.in_hand[row]
             if not self._ours:
@@ -337,8 +343,8 @@ class FrontierScheduler(BaseScheduler):
                 self.queue.skip(row, "lost: it ended without a page")
             self.let_go(row)
 
-    def _look_at_others(self) -> None:
-        again, given_up = self.queue.take_back()
+    def _look_at_others(self, *, own: bool = False) -> None:
+        again, given_up = self.queue.take_back(own=own)
         if again:
             log.info("%d requests that a dead process had in hand are queued again", again)
         if given_up:
@@ -350,6 +356,7 @@ class FrontierScheduler(BaseScheduler):
                 for host in self.queue.hosts(source):
                     self.stir(source, host, 0)
             self.count_waiting()
+            self._due = self.queue.next_due(self.sources, but=self._closed())
 
     def _set_alarm(self, now: float) -> None:
         times = [at for at, _ in self._parked[:1]]

@@ -41,7 +41,11 @@ class Finished:
 def finish(
     frontier: Frontier, done: Finished, number: int, judge: Callable[[Wanted], str | None] | None = None
 ) -> list[bool]:
-    """Keep a page of pass `number`; says of each of `wanted` whether it was queued, as `Queue.add` does."""
+    """Keep a page of pass `number`; says of each of `wanted` whether it was queued, as `Queue.add` does.
+
+    Raises:
+        LeaseLost: Its request is not in hand of this process, and nothing of it is kept.
+    """
     with frontier.transaction():
         Outbox(frontier).add_page(done.run_id, done.source_id, done.page, done.tally, done.records)
         queue = Queue(frontier)

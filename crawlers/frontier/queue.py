@@ -2,23 +2,23 @@
 
 import hashlib
 import json
-import os
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import astuple, dataclass
 from typing import Any
 
-import psutil
-
 from crawlers.frontier.file import Frontier
+from crawlers.frontier.leases import LeaseLost, lives, this_process
 
 LONGEST_WAIT = 86_400.0
 """Seconds: a row that would wait longer was put back by a clock that has gone backwards since."""
-DEATHS_FORGIVEN = 3
+DEATHS_FORGIVEN = 10
 """A request that was in hand at more deaths of the process than this is left alone."""
+LONGEST_REST = 120
+"""Seconds. After its first death a request rests for twice as long each time, so that what else is queued goes first,
+and deaths in short succession, whose fault it is not, are few of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,6 @@ def fingerprint(role: str, url: str) -> bytes:
     return hashlib.sha256(f"{role}\n{url}".encode()).digest()[:16]
 
 
-@cache
-def this_process() -> str:
-    """Names this process among all that ever ran on the machine: its pid and when it began."""
-    return f"{os.getpid()}:{psutil.Process().create_time():.2f}"
-
-
 class Queue:
     """The requests of a frontier."""
 
@@ -114,8 +108,8 @@ class Queue:
                 )
                 is_new, row = cursor.rowcount > 0, cursor.lastrowid
                 why = judge(one) if is_new and judge is not None else None
-                if why is not None and row is not None:
-                    self.skip(row, why)
+                if why is not None:
+                    self._frontier.write("UPDATE requests SET state = 'skipped', why = ? WHERE id = ?", (why, row))
                 queued.append(is_new and why is None)
         return queued
 
@@ -124,7 +118,7 @@ class Queue:
         if self.add([wanted], number) == [True]:
             row = self.known(wanted.source, wanted.role, wanted.url)
             assert row is not None
-            self.done(row["id"], fetched)
+            self._answered(row["id"], fetched)
 
     def known(self, source: str, role: str, url: str) -> sqlite3.Row | None:
         """The row of a URL, where the source knows it."""
@@ -198,7 +192,16 @@ class Queue:
         )
 
     def done(self, row: int, fetched: Fetched) -> None:
-        """Note that a request was answered, or is given up, and what is to be known the next time."""
+        """Note that a request in hand was answered, or is given up, and what is to be known the next time.
+
+        Raises:
+            LeaseLost: It is not in hand of this process.
+        """
+        with self._frontier.transaction():
+            self._must_be_ours(row)
+            self._answered(row, fetched)
+
+    def _answered(self, row: int, fetched: Fetched) -> None:
         self._frontier.write(
             """
             UPDATE requests
@@ -207,27 +210,26 @@ class Queue:
                 source_id = ?, gave_records = ?
             WHERE id = ?
             """,
-            (
-                fetched.status,
-                fetched.fetched_at,
-                fetched.page_id,
-                fetched.etag,
-                fetched.last_modified,
-                fetched.body_hash,
-                fetched.text_hash,
-                fetched.warc_file,
-                fetched.warc_offset,
-                fetched.source_id,
-                fetched.gave_records,
-                row,
-            ),
+            (*astuple(fetched), row),
         )
 
     def skip(self, row: int, why: str) -> None:
-        """Note that a request will not be made."""
-        self._frontier.write(
-            "UPDATE requests SET state = 'skipped', owner = NULL, not_before = 0, why = ? WHERE id = ?", (why, row)
-        )
+        """Note that a request in hand will not be made.
+
+        Raises:
+            LeaseLost: It is not in hand of this process.
+        """
+        with self._frontier.transaction():
+            self._must_be_ours(row)
+            self._frontier.write(
+                "UPDATE requests SET state = 'skipped', owner = NULL, not_before = 0, why = ? WHERE id = ?", (why, row)
+            )
+
+    def _must_be_ours(self, row: int) -> None:
+        if not self._frontier.read(
+            "SELECT 1 FROM requests WHERE id = ? AND state = 'leased' AND owner = ?", (row, this_process())
+        ):
+            raise LeaseLost(f"Request {row} of {self._frontier.path} is not in hand here any more.")
 
     def skip_queued(self, source: str, why: str, *, but: str) -> int:
         """Skip all that a source has queued, but for one role; gives how many."""
@@ -271,15 +273,17 @@ class Queue:
             return None
         return now if row[0] > now + LONGEST_WAIT else float(row[0])
 
-    def take_back(self) -> tuple[int, int]:
-        """Queue again what processes that are gone had leased.
+    def take_back(self, *, own: bool = False, now: float | None = None) -> tuple[int, int]:
+        """Queue again what processes that died had leased; of this one only where `own` says that it is of no use.
 
         Gives how many, and how many of them were in hand at so many deaths that they are skipped.
         """
+        now = time.time() if now is None else now
         again = given_up = 0
         with self._frontier.transaction():
             for row in self._frontier.read("SELECT DISTINCT owner FROM requests WHERE state = 'leased'"):
-                if row["owner"] != this_process() and _lives(row["owner"]):
+                owner = row["owner"]
+                if not own if owner == this_process() else lives(owner):
                     continue
                 given_up += self._frontier.write(
                     """
@@ -287,16 +291,30 @@ class Queue:
                         why = 'killed: the process that fetches died each time this page was in hand'
                     WHERE state = 'leased' AND owner = ? AND deaths >= ?
                     """,
-                    (row["owner"], DEATHS_FORGIVEN),
+                    (owner, DEATHS_FORGIVEN),
                 ).rowcount
                 again += self._frontier.write(
                     """
-                    UPDATE requests SET state = 'queued', owner = NULL, deaths = deaths + 1
+                    UPDATE requests SET state = 'queued', owner = NULL, deaths = deaths + 1,
+                        not_before = CASE deaths WHEN 0 THEN 0 ELSE ? + min(1 << deaths, ?) END
                     WHERE state = 'leased' AND owner = ?
                     """,
-                    (row["owner"],),
+                    (now, LONGEST_REST, owner),
                 ).rowcount
         return again, given_up
+
+    def release(self, owner: str) -> int:
+        """Queue again what a process had leased that was asked to end, or said why it could not go on; gives how many.
+
+        `owner` is how its name begins: `this_process()`, or `"PID:"` of another one that has ended.
+        """
+        return self._frontier.write(
+            """
+            UPDATE requests SET state = 'queued', owner = NULL
+            WHERE state = 'leased' AND substr(owner, 1, length(?1)) = ?1
+            """,
+            (owner,),
+        ).rowcount
 
     def leased_by_others(self) -> bool:
         """Whether another process that lives has requests in hand."""
@@ -317,18 +335,3 @@ class Queue:
             (source,),
         )
         return [(row["why"], row["n"], row["url"]) for row in found]
-
-    def counts(self, source: str) -> dict[str, int]:
-        """How many requests of a source are in each state; reads all its rows."""
-        found = self._frontier.read(
-            "SELECT state, count(*) AS n FROM requests WHERE source = ? GROUP BY state", (source,)
-        )
-        return {row["state"]: row["n"] for row in found}
-
-
-def _lives(owner: str) -> bool:
-    pid, _, began = owner.partition(":")
-    try:
-        return abs(psutil.Process(int(pid)).create_time() - float(began)) < 0.05
-    except (psutil.Error, ValueError):
-        return False

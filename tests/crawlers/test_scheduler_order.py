@@ -188,3 +188,12 @@ def test_whatever_goes_wrong_in_choosing_ends_the_crawl(frontier: Frontier, monk
     monkeypatch.setattr(scheduler.spider, "request_of", lambda _: {}["not there"])
     assert scheduler.next_request() is None
     assert isinstance(given_up[0], KeyError)
+
+
+def test_what_is_in_hand_when_the_crawl_is_ended_is_queued_again(frontier: Frontier) -> None:
+    fill(frontier, 3, "a.example")
+    scheduler = opened(frontier)
+    taken(scheduler, 2)
+    scheduler.close("shutdown")
+    assert frontier.read("SELECT state, deaths FROM requests GROUP BY 1, 2")[0][:] == ("queued", 0)
+    assert len(taken(opened(frontier))) == 3

@@ -3,7 +3,6 @@
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawlers.frontier.file import Frontier, FrontierUnreadable
+from crawlers.frontier.finish import Finished, finish
+from crawlers.frontier.leases import LeaseLost, this_process
 from crawlers.frontier.outbox import Outbox
 from crawlers.frontier.passes import Passes
-from crawlers.frontier.queue import DEATHS_FORGIVEN, Fetched, Queue, Wanted
+from crawlers.frontier.queue import DEATHS_FORGIVEN, LONGEST_REST, Fetched, Queue, Wanted
 from crawlers.frontier.tables import VERSION_1, statements
 
 FAR = 1e12
@@ -132,17 +133,92 @@ def test_a_pid_that_lives_again_in_another_process_owns_nothing(frontier: Fronti
     assert queue.take_back() == (1, 0)
 
 
-def test_a_page_that_kills_the_process_each_time_is_left_alone_at_last(frontier: Frontier, queue: Queue) -> None:
-    queue.add([wanted(1)])
-    for _ in range(DEATHS_FORGIVEN):
-        queue.lease("forum", "a.example")
-        frontier.write("UPDATE requests SET owner = '1:0.0' WHERE state = 'leased'")
-        assert queue.take_back() == (1, 0)
-    queue.lease("forum", "a.example")
+def die(frontier: Frontier) -> None:
+    """What is in hand is from now on that of a process which is gone."""
     frontier.write("UPDATE requests SET owner = '1:0.0' WHERE state = 'leased'")
-    assert queue.take_back() == (0, 1)
+
+
+def test_a_page_that_kills_the_process_each_time_rests_longer_and_longer_and_is_left_alone_at_last(
+    frontier: Frontier, queue: Queue
+) -> None:
+    queue.add([wanted(1)])
+    now, rests = 1_000.0, []
+    while True:
+        assert queue.lease("forum", "a.example") is not None
+        die(frontier)
+        again, given_up = queue.take_back(now=now)
+        if given_up:
+            break
+        assert again == 1
+        due = queue.next_due(["forum"], now=now) or now
+        rests.append(due - now)
+        now = due
+        queue.wake(["forum"], now)
+    assert rests == [0, 2, 4, 8, 16, 32, 64, LONGEST_REST, LONGEST_REST, LONGEST_REST] and len(rests) == DEATHS_FORGIVEN
     ((why, count, url),) = queue.skipped("forum")
     assert why.startswith("killed: ") and (count, url) == (1, "https://a.example/1")
+
+
+def test_fifty_deaths_in_short_succession_are_not_held_against_a_page(frontier: Frontier, queue: Queue) -> None:
+    queue.add([wanted(1)])
+    for death in range(50):
+        queue.wake(["forum"], 1_000.0 + 5 * death)
+        queue.lease("forum", "a.example")
+        die(frontier)
+        queue.take_back(now=1_000.0 + 5 * death)
+    assert queue.skipped("forum") == []
+
+
+def test_a_page_that_was_left_alone_for_deaths_is_tried_again_in_the_next_pass(
+    frontier: Frontier, queue: Queue
+) -> None:
+    passes = Passes(frontier)
+    passes.begin("forum", "v1")
+    queue.add([wanted(1)])
+    frontier.write("UPDATE requests SET deaths = ?", [DEATHS_FORGIVEN])
+    queue.lease("forum", "a.example")
+    die(frontier)
+    assert queue.take_back() == (0, 1) and passes.end("forum")
+    passes.begin("forum", "v1")
+    assert numbers(queue) == [1]
+
+
+def test_what_is_released_is_queued_again_and_no_death_is_counted(frontier: Frontier, queue: Queue) -> None:
+    queue.add([wanted(1), wanted(2)])
+    queue.lease("forum", "a.example")
+    frontier.write("UPDATE requests SET owner = '12:0.0' WHERE state = 'leased'")
+    queue.lease("forum", "a.example")
+    assert queue.release("1:") == 0
+    assert queue.release("12:") == 1 and queue.release(this_process()) == 1
+    assert {row["deaths"] for row in frontier.read("SELECT deaths FROM requests")} == {0}
+    assert numbers(queue) == [1, 2]
+
+
+def test_what_this_process_has_in_hand_is_not_taken_back_while_it_works(queue: Queue) -> None:
+    queue.add([wanted(1)])
+    queue.lease("forum", "a.example")
+    assert queue.take_back() == (0, 0)
+    assert queue.take_back(own=True) == (1, 0)
+
+
+def test_a_page_whose_request_is_another_process_s_by_now_leaves_nothing(frontier: Frontier, queue: Queue) -> None:
+    queue.add([wanted(1)])
+    row = queue.lease("forum", "a.example")
+    assert row is not None
+    Passes(frontier).forget("forum")
+    queue.add([wanted(2)])  # it gets the same id
+    queue.lease("forum", "a.example")
+    frontier.write("UPDATE requests SET owner = '1:0.0'")
+    page = {"url": "https://a.example/1", "final_url": None}
+    done = Finished(row["id"], "forum", "run", "v1", page, {}, (), Fetched(200, 1.0), wanted=[wanted(3)])
+    with pytest.raises(LeaseLost):
+        finish(frontier, done, 1)
+    assert Outbox(frontier).take(1) == []
+    with pytest.raises(LeaseLost):
+        queue.skip(row["id"], "scope: away")
+    assert [(r["url"], r["state"]) for r in frontier.read("SELECT url, state FROM requests")] == [
+        ("https://a.example/2", "leased")
+    ]
 
 
 def test_an_inner_transaction_is_undone_with_the_outer(frontier: Frontier, queue: Queue) -> None:
@@ -176,8 +252,11 @@ def test_a_pass_with_something_queued_does_not_end(frontier: Frontier, queue: Qu
     assert not passes.end("forum")
     row = queue.lease("forum", "a.example")
     assert row is not None and not passes.end("forum")
-    queue.put_back(row["id"], not_before=time.time() + 60, tries=1)
+    queue.put_back(row["id"], not_before=1.0, tries=1)
     assert not passes.end("forum")
+    queue.wake(["forum"])
+    row = queue.lease("forum", "a.example")
+    assert row is not None
     queue.skip(row["id"], "scope: away")
     assert passes.end("forum")
 
