@@ -5,15 +5,25 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal, Self
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from crawlers.declaration import SourceError
 from crawlers.fetched_source import FetchedSource
 from crawlers.page import Extraction, FetchedPage, FoundRecord, Link
 from crawlers.reading.environment import filled_in, names_in
 from crawlers.reading.json_pages import NotJson, find, read_json, what_it_is, why_not_jmespath
+from crawlers.reading.json_paging import (
+    Cursor,
+    Offset,
+    Page,
+    counted_address,
+    cursor_address,
+    first_address,
+    header_address,
+    told_address,
+)
 from crawlers.reading.values import as_key, as_metadata, as_text
 
 __all__ = ["Source", "read", "request_headers", "start"]
@@ -21,37 +31,10 @@ __all__ = ["Source", "read", "request_headers", "start"]
 ROLE = "api"
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 NOT_THEIRS = {"user-agent", "host", "content-length", "connection", "transfer-encoding", "if-none-match"}
+EMPTY_IN_A_ROW = 20
+"""Answers without a record that are gone through where each names a next one."""
+NOT_FURTHER = "the pages were not followed further"
 SECRET = re.compile(r"auth|token|key|secret|cookie|password", re.IGNORECASE)
-
-
-class _Paging(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    param: str = Field(min_length=1)
-
-
-class Page(_Paging):
-    """Pages by number: `param` counts up from `start`; `size_param` asks for `size` records a page."""
-
-    start: int = Field(default=1, ge=0)
-    size_param: str | None = None
-    size: int | None = Field(default=None, ge=1)
-
-
-class Offset(_Paging):
-    """Pages by offset: `param` grows by the number of records that came."""
-
-    start: int = Field(default=0, ge=0)
-    size_param: str | None = None
-    size: int | None = Field(default=None, ge=1)
-
-
-class Cursor(_Paging):
-    """Pages by cursor: what the JMESPath `path` finds in an answer is the next one's `param`."""
-
-    path: str
-    size_param: str | None = None
-    size: int | None = Field(default=None, ge=1)
 
 
 class Source(FetchedSource):
@@ -93,6 +76,20 @@ class Source(FetchedSource):
         """Raise `SourceError` unless `key` or a field is JMESPath."""
         _check(selector, what, place)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_pages(cls, declared: Any) -> Any:
+        # Before they are held against one another: what a browser does is of no use here.
+        if isinstance(declared, Mapping):
+            for key in ("follow", "wait_for", "steps", "login", "images"):
+                if declared.get(key):
+                    raise SourceError((key,), f"{key} is about HTML pages, and an api answers with JSON; take it out.")
+            if declared.get("render", "http") != "http":
+                raise SourceError(
+                    ("render",), "an api answers with JSON, which nothing needs to draw; take render out."
+                )
+        return declared
+
     @field_validator("next")
     @classmethod
     def _next_path(cls, path: str | None) -> str | None:
@@ -129,11 +126,6 @@ class Source(FetchedSource):
                 raise SourceError(
                     ("start", place), "start names an environment variable; a secret goes into [source.headers]."
                 )
-        for key in ("follow", "wait_for", "images"):
-            if getattr(self, key):
-                raise SourceError((key,), f"{key} is about HTML pages, and an api answers with JSON; take it out.")
-        if self.render != "http":
-            raise SourceError(("render",), "an api answers with JSON, which nothing needs to draw; take render out.")
         if not self.fields.get("text"):
             raise SourceError(("fields",), 'a record needs a field "text"; add it under [source.fields].')
         return self
@@ -162,18 +154,9 @@ def start(source: Source) -> list[Link]:
     """The first answers."""
     from crawlers.scope import canonical_url
 
-    urls = [canonical_url(_with(url, _first_params(source))) for url in source.start]
-    return [Link(url, ROLE) for url in dict.fromkeys(urls) if url]
-
-
-def _first_params(source: Source) -> dict[str, str]:
     way = source.page or source.offset or source.cursor
-    params = {}
-    if isinstance(way, Page | Offset):
-        params[way.param] = str(way.start)
-    if way is not None and way.size_param is not None and way.size is not None:
-        params[way.size_param] = str(way.size)
-    return params
+    urls = [canonical_url(first_address(url, way)) for url in source.start]
+    return [Link(url, ROLE) for url in dict.fromkeys(urls) if url]
 
 
 def read(source: Source, page: FetchedPage) -> Extraction:
@@ -188,10 +171,10 @@ def read(source: Source, page: FetchedPage) -> Extraction:
     items = find(source.item, answer)
     if isinstance(items, dict) and source.item != "@":
         items = [items]
+    if items is None and "digest" in page.about:  # the answer before had a list: there is nothing in this one
+        items = []
     if not isinstance(items, list):
-        first = "digest" not in page.about
-        why = f"item: {_no_list(source.item, items, answer)}" if first or items is not None else None
-        return Extraction(error=why)
+        return Extraction(error=f"item: {_no_list(source.item, items, answer)}")
     unmatched = dict.fromkeys([*source.fields, *(["key"] if source.key else [])], 0)
     records = [
         r for place, item in enumerate(items) if (r := _record(source, place, item, page, unmatched)) is not None
@@ -249,64 +232,39 @@ def _url_of(value: Any, base: str) -> str | None:
 
 
 def _next(source: Source, page: FetchedPage, answer: Any, count: int, digest: str) -> tuple[Link | None, str | None]:
-    """Where to go on, and why not although the answer has records."""
+    """Where to go on, and why not although there may be more.
+
+    An answer without records ends what goes on by number or offset. Of one that says itself what comes next, the
+    records may just have been filtered out.
+    """
     from crawlers.scope import canonical_url
 
-    if not count:
+    counted = source.page or source.offset
+    if not count and counted is not None:
         return None, None
-    said = _next_url(source, page, answer, count)
-    url = canonical_url(said) if said else None
-    if url is None:
+    address = _next_address(source, page, answer, count)
+    url = canonical_url(address) if address else None
+    again = url in (page.url, canonical_url(page.final_url))
+    if url is None or (again and not count):
         return None, None
-    if page.about.get("digest") == digest:
-        return None, "the records are those of the page before; the pages were not followed further"
-    if url in (page.url, canonical_url(page.final_url)):
-        return None, "the next page is this page again; the pages were not followed further"
-    return Link(url, ROLE, about={"digest": digest}), None
+    before = page.about.get("digest")
+    if count and before == digest:
+        return None, f"the records are those of the page before; {NOT_FURTHER}"
+    if again:
+        return None, f"the next page is this page again; {NOT_FURTHER}"
+    empty = 0 if count else int(page.about.get("empty", 0)) + 1
+    if empty == EMPTY_IN_A_ROW:
+        return None, f"the last {empty} answers had no records; {NOT_FURTHER}"
+    about = {"digest": digest if count or before is None else before} | ({"empty": empty} if empty else {})
+    return Link(url, ROLE, about=about), None
 
 
-def _next_url(source: Source, page: FetchedPage, answer: Any, count: int) -> str | None:
-    url = page.final_url
+def _next_address(source: Source, page: FetchedPage, answer: Any, count: int) -> str | None:
     if source.next is not None:
-        return _joined(url, find(source.next, answer))
+        return told_address(page, source.next, answer)
     if source.next_header:
-        return _joined(url, _link_header(page.headers))
-    asked = dict(parse_qsl(urlsplit(page.url).query, keep_blank_values=True))
-    if source.page is not None:
-        return _with(page.url, {source.page.param: str(_number(asked, source.page.param, source.page.start) + 1)})
-    if source.offset is not None:
-        return _with(
-            page.url, {source.offset.param: str(_number(asked, source.offset.param, source.offset.start) + count)}
-        )
+        return header_address(page)
     if source.cursor is not None:
-        cursor = as_key(find(source.cursor.path, answer))
-        return _with(page.url, {source.cursor.param: cursor}) if cursor else None
-    return None
-
-
-def _joined(base: str, said: Any) -> str | None:
-    try:
-        return urljoin(base, said.strip()) if isinstance(said, str) and said.strip() else None
-    except ValueError:
-        return None
-
-
-def _number(asked: Mapping[str, str], param: str, default: int) -> int:
-    said = asked.get(param, "")
-    return int(said) if said.isdecimal() and len(said) < 19 else default
-
-
-def _with(url: str, params: Mapping[str, str]) -> str:
-    parts = urlsplit(url)
-    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in params]
-    return urlunsplit(parts._replace(query=urlencode([*kept, *params.items()])))
-
-
-def _link_header(headers: tuple[tuple[str, str], ...]) -> str | None:
-    for name, value in headers:
-        if name != "link":
-            continue
-        for target, attributes in re.findall(r"<([^<>]*)>((?:[^<\"]|\"[^\"]*\")*)", value):
-            if re.search(r";\s*rel\s*=\s*\"?(?:[\w-]+\s+)*next\b", attributes, re.IGNORECASE):
-                return str(target)
-    return None
+        return cursor_address(page, source.cursor, answer)
+    counted = source.page or source.offset
+    return counted_address(page, counted, count) if counted is not None else None

@@ -145,6 +145,41 @@ def test_a_cursor_is_followed_until_there_is_none() -> None:
     assert walk(source(cursor={"param": "after", "path": "meta.cursor"}), pages) == (["0", "1", "2"], None)
 
 
+@pytest.mark.parametrize("nothing", [[], None])
+@pytest.mark.parametrize("way", [{"next": "next"}, {"cursor": {"param": "n", "path": "cursor"}}])
+def test_an_answer_without_records_that_names_the_next_one_does_not_end_it(way: dict, nothing: object) -> None:
+    def pages(url: str) -> object:
+        n = int(query(url).get("n", 0))
+        more = {"next": f"?n={n + 1}", "cursor": str(n + 1)} if n < 50 else {}
+        return {"posts": nothing if n % 10 else posts(n, 1)} | more
+
+    assert walk(source(**way), pages, most=100) == (["0", "10", "20", "30", "40", "50"], None)
+
+
+def test_answers_without_records_end_at_last_with_a_word() -> None:
+    def pages(url: str) -> object:
+        n = int(query(url).get("n", 0))
+        return {"posts": [] if n else posts(0, 1), "next": f"?n={n + 1}"}
+
+    keys, error = walk(source(next="next"), pages)
+    assert keys == ["0"]
+    assert error == "paging: the last 20 answers had no records; the pages were not followed further"
+
+
+def test_records_that_come_again_behind_answers_without_any_end_it() -> None:
+    def pages(url: str) -> object:
+        n = int(query(url).get("n", 0))
+        return {"posts": [] if n % 2 else posts(0, 1), "next": f"?n={n + 1}"}
+
+    keys, error = walk(source(next="next"), pages)
+    assert keys == ["0", "0"] and (error or "").startswith("paging: the records are those of the page before")
+
+
+def test_a_last_answer_without_records_that_names_itself_is_an_end() -> None:
+    found = read(source(next="next"), {"posts": [], "next": URL}, about={"digest": "x"})
+    assert found.links == () and found.error is None
+
+
 def test_a_page_that_gives_the_records_of_the_one_before_ends_it_with_a_word() -> None:
     keys, error = walk(source(page={"param": "page"}), lambda _: {"posts": posts(0, 2)})
     assert len(keys) == 4
@@ -202,7 +237,7 @@ def test_a_variable_that_is_not_set_is_named() -> None:
         ({"fields": {"who": "x"}}, ("fields",), 'needs a field "text"'),
         ({"next": "a..b"}, ("next",), "is not valid JMESPath"),
         ({"next": "n", "page": {"param": "p"}}, ("page",), "two ways to the next page"),
-        ({"page": {"parm": "p"}}, ("page",), '"page.param" is missing'),
+        ({"page": {"parm": "p"}}, ("page",), "param"),
         ({"cursor": {"param": "p", "path": "["}}, ("cursor", "path"), "is not valid JMESPath"),
         ({"headers": {"Authorization": "Bearer abc"}}, ("headers", "Authorization"), "holds a secret"),
         ({"headers": {"User-Agent": "x"}}, ("headers", "User-Agent"), "is the crawler's own"),
@@ -210,6 +245,8 @@ def test_a_variable_that_is_not_set_is_named() -> None:
         ({"start": ["https://h.example/?key=${KEY}"]}, ("start",), "a secret goes into [source.headers]"),
         ({"render": "browser"}, ("render",), "answers with JSON"),
         ({"follow": "a"}, ("follow",), "is about HTML pages"),
+        ({"steps": [{"click": "a"}]}, ("steps",), "is about HTML pages, and an api answers with JSON; take it out"),
+        ({"login": {"url": "https://h.example/in"}}, ("login",), "is about HTML pages"),
     ],
 )
 def test_a_wrong_declaration_is_said_with_its_key(wrong: dict, field: tuple, said: str) -> None:
