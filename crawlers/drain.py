@@ -102,14 +102,21 @@ def _superseded(store: Store, name: str, found: Sequence[tuple[Waiting, Mapping[
         (row["url"], row["natural_key"]): row["record_id"] for row in last_seen_on(store, name, wanted).to_pylist()
     }
     old: list[str | None] = []
-    for place, (_, record) in zip(places, found, strict=True):
-        said = record["text"] if record["text"] is not None else record["media_path"]
-        own = record_id(name, record["natural_key"], content_hash(said))
-        last = before.get(place)
-        old.append(last if last != own else None)
-        if place[1] is not None:
-            before[place] = own
+    for _, page in groupby(zip(places, found, strict=True), key=lambda one: one[1][0].sequence):
+        said = [(place, _record_id(name, record)) for place, (_, record) in page]
+        own: dict[Any, set[str]] = {}
+        for place, one in said:
+            own.setdefault(place, set()).add(one)
+        # A key that several records of a page have tells none of them apart, so none takes another's place.
+        last = {place: before.get(place) for place, ids in own.items() if len(ids) == 1}
+        old += [last.get(place) if last.get(place) != one else None for place, one in said]
+        before.update({place: one for place, one in said if place[1] is not None})
     return old
+
+
+def _record_id(name: str, record: Mapping[str, Any]) -> str:
+    said = record["text"] if record["text"] is not None else record["media_path"]
+    return record_id(name, record["natural_key"], content_hash(said))
 
 
 def _place(waiting: Waiting) -> str:
