@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urljoin
@@ -15,13 +14,12 @@ from crawlers.extraction.element_text import element_text, lines, one_line
 from crawlers.extraction.html_text import html_text
 from crawlers.extraction.selectors import compiled_path, told_apart
 from crawlers.extraction.structured import as_text, json_ld_objects, looked_up, meta_values, microdata_objects
+from crawlers.extraction.text_pieces import asks_for_pieces, texts_of_pieces
 from crawlers.page import FetchedPage
 from crawlers.scope import canonical_url
 
 Item = Selector | Mapping[str, Any]
 """What is one record: an element, or an object of the page's JSON-LD."""
-
-PIECES = re.compile(r"(::text|/text\(\))\s*$")
 
 
 class HtmlPage:
@@ -75,44 +73,48 @@ class HtmlPage:
             return [one for one in looked_up(_path(found.asked), self.json_ld) if isinstance(one, Mapping)]
         return list(self.elements(selector))
 
-    def matches(self, item: Item | None, selector: str) -> list[Any]:
+    def matches(self, item: Item | None, selector: str, written: Callable[[Any], str] = as_text) -> list[Any]:
         """What a field selector finds in an item, or in the whole page where that is None: strings and lxml elements.
 
         JSON-LD and microdata are looked for inside the item, and in the page where the item has none of it; Open
-        Graph and `<meta>` are the page's.
+        Graph and `<meta>` are the page's. `written` makes strings of what objects hold.
         """
         found = told_apart(selector)
-        element = item if isinstance(item, Selector) else None
+        within = item if isinstance(item, Selector) else self.parsed
         if found.form == "css":
-            return [match.root for match in (element or self.parsed).css(found.asked)]
+            return [match.root for match in within.css(found.asked)]
         if found.form == "xpath":
-            return [match.root for match in (element or self.parsed).xpath(found.asked)]
-        if found.form == "json-ld":
-            objects = [item] if isinstance(item, Mapping) else json_ld_objects(element.root) if element else []
-            return [as_text(value) for value in looked_up(_path(found.asked), objects or self.json_ld)]
-        if found.form == "microdata":
-            objects = microdata_objects(element.root, self.base, as_one=True) if element else []
-            return [as_text(value) for value in looked_up(_path(found.asked), objects or self.microdata)]
+            return [match.root for match in within.xpath(found.asked)]
+        if found.form in ("json-ld", "microdata"):
+            return [written(value) for value in looked_up(_path(found.asked), self._objects(item, found.form))]
         name = found.asked if found.form == "meta" else f"og:{found.asked}"
         return list(self.meta.get(name.lower(), ()))
 
     def values(self, item: Item | None, selector: str) -> list[str]:
         """The texts that a field selector finds, without empty ones."""
-        return [text for text in _texts(self.matches(item, selector), selector) if text]
+        return [text for text in self._texts(item, selector) if text]
 
+    def _objects(self, item: Item | None, form: str) -> list[Mapping[str, Any]]:
+        if form == "json-ld":
+            own = [item] if isinstance(item, Mapping) else [] if item is None else json_ld_objects(item.root)
+            return own or self.json_ld
+        within = microdata_objects(item.root, self.base, as_one=True) if isinstance(item, Selector) else []
+        return within or self.microdata
 
-def _texts(matches: list[Any], selector: str) -> Iterator[str]:
-    if PIECES.search(selector) and all(isinstance(match, str) for match in matches):
-        yield one_line(" ".join(matches))  # pieces of one text, between which elements stand
-        return
-    structured = told_apart(selector).form not in ("css", "xpath")
-    for match in matches:
-        if isinstance(match, str):
-            yield lines(match) if structured else one_line(match)
-        elif isinstance(match, bool | float):  # XPath's own numbers and truths
-            yield as_text(match)
-        else:
-            yield element_text(match)
+    def _texts(self, item: Item | None, selector: str) -> Iterator[str]:
+        matches = self.matches(item, selector)
+        structured = told_apart(selector).form not in ("css", "xpath")
+        if asks_for_pieces(selector) and all(isinstance(match, str) for match in matches):
+            within = item if isinstance(item, Selector) else self.parsed
+            yield from texts_of_pieces(within, selector, matches)
+            return
+        for match in matches:
+            if isinstance(match, str):
+                yield lines(match) if structured else one_line(match)
+            elif isinstance(match, bool | float):  # XPath's own numbers and truths
+                yield as_text(match)
+            else:
+                yield element_text(match)
 
 
 @lru_cache(maxsize=256)

@@ -20,6 +20,7 @@ FURNITURE = (
 DECORATION = re.compile(
     r"(?<![a-z])(logo|icon|avatar|sprite|badge|emoji|spacer|pixel|tracking|banner)s?(?![a-z])", re.I
 )
+PIXELS = re.compile(r"\s*(\d{1,9})(?:\.\d*)?\s*(?:px\s*)?$", re.IGNORECASE)
 IMAGE_PATH = re.compile(r"\.(jpe?g|png|gif|webp|avif|bmp|tiff?)(\?|$)", re.IGNORECASE)
 
 
@@ -60,7 +61,7 @@ def _images_at(element: Any) -> Iterator[Any]:
 
 
 def _is_content(image: Any) -> bool:
-    sides = [int(match[1]) for side in ("width", "height") if (match := re.match(r"\s*(\d+)", image.get(side) or ""))]
+    sides = [int(match[1]) for side in ("width", "height") if (match := PIXELS.match(image.get(side) or ""))]
     if any(side < SMALLEST_SIDE for side in sides) or image.xpath(FURNITURE):
         return False
     address = _address(image) or ""

@@ -134,8 +134,9 @@ def _note_images(source: PageRecords, page: HtmlPage, item: Item | None, about: 
     if "image" not in source.fields:
         return 0
     from crawlers.extraction.image_links import field_images
+    from crawlers.extraction.structured import as_address
 
-    images = field_images(page, page.matches(item, source.fields["image"]), about)
+    images = field_images(page, page.matches(item, source.fields["image"], as_address), about)
     if not images:
         found.unmatched["image"] += 1
     found.images.extend(images)

@@ -4,10 +4,17 @@ extruct finds the first two; it is used here and nowhere else. Markup that is br
 """
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from crawlers.reading.values import written_number
+
 JsonObject = Mapping[str, Any]
+
+_WRAPPED_BEGIN = re.compile(r"(?:[\s\ufeff]|<!--|(?://|/\*)?[ \t]*<!\[CDATA\[(?:[ \t]*\*/)?)++")
+# Read from the end: what closes it, and a semicolon.
+_WRAPPED_END = re.compile(r"(?:[\s\ufeff;]|>--(?://)?|(?:/\*[ \t]*)?>\]\](?:[ \t]*(?://|\*/))?)++")
 
 
 def json_ld_objects(root: Any) -> list[JsonObject]:
@@ -73,13 +80,23 @@ def as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return f"{value:g}" if isinstance(value, float) and value == int(value) else str(value)
+        return written_number(value) or ""
     if isinstance(value, Mapping):
         named = (value.get(key) for key in ("@value", "name", "text", "url", "@id"))
         return next((one for one in named if isinstance(one, str)), "")
     if isinstance(value, list):
         return ", ".join(filter(None, map(as_text, value)))
     return ""
+
+
+def as_address(value: Any) -> str:
+    """Where what a value of JSON stands for is: the address in an object, the first of a list; empty where none is."""
+    if isinstance(value, str):
+        return value
+    inner = value if isinstance(value, list) else []
+    if isinstance(value, Mapping):
+        inner = [value.get(key) for key in ("contentUrl", "url", "@value", "@id")]
+    return next(filter(None, map(as_address, inner)), "")
 
 
 def _is_json_ld(script: Any) -> bool:
@@ -91,10 +108,26 @@ def _parsed(script: Any) -> list[Any]:
 
     alone = copy.copy(script)
     alone.set("type", "application/ld+json")
-    try:
-        return list(JsonLdExtractor().extract_items(alone))
-    except (ValueError, RecursionError, IndexError):
-        return []
+    for unwrapped in (False, True):
+        try:
+            if unwrapped:
+                alone.text = _unwrapped(alone.text or "")
+            found = list(JsonLdExtractor().extract_items(alone))
+        except (ValueError, RecursionError, IndexError):
+            continue
+        if found:
+            return found
+    return []
+
+
+def _unwrapped(script: str) -> str:
+    """A script without what pages put round it to hide it from old browsers and XML parsers, and without a last `;`."""
+    return _after(_WRAPPED_BEGIN, _after(_WRAPPED_END, script[::-1])[::-1])
+
+
+def _after(beginning: re.Pattern[str], text: str) -> str:
+    found = beginning.match(text)
+    return text[found.end() :] if found else text
 
 
 def _flat(values: list[Any]) -> Iterator[JsonObject]:

@@ -16,6 +16,15 @@ def clean(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
 
 
+def written_number(value: int | float) -> str | None:
+    """A number with all digits that it takes to tell it from others; None for infinity and for what is no number."""
+    if isinstance(value, int):
+        return str(value)
+    if not math.isfinite(value):
+        return None
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
 def as_text(value: Any) -> str | None:
     """What a value says as one text: a list's members stand on lines of their own; None where it says nothing."""
     if isinstance(value, str):
@@ -35,9 +44,7 @@ def as_key(value: Any) -> str | None:
     if isinstance(value, str):
         return clean(value).strip() or None
     if isinstance(value, float):
-        if not math.isfinite(value):
-            return None
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+        return written_number(value)
     plain = as_metadata(value)
     return str(plain) if isinstance(plain, str | int) else None
 
