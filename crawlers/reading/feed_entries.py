@@ -5,8 +5,8 @@ https://www.rssboard.org/rss-specification, RFC 4287, https://www.jsonfeed.org/v
 
 import io
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
@@ -59,7 +59,7 @@ class Feed:
     title: str | None = None
     older: str | None = None
     wait: float | None = None
-    trouble: str | None = field(default=None)
+    trouble: str | None = None
 
 
 def read_feed(body: bytes, url: str, content_type: str | None = None) -> Feed:
@@ -81,7 +81,7 @@ def read_feed(body: bytes, url: str, content_type: str | None = None) -> Feed:
     if not start:
         return Feed((), trouble=trouble or "it is empty")
     feed = _json_feed(whole, url, content_type) if start in (b"{", b"[") else _xml_feed(whole, url, content_type)
-    return feed if trouble is None else Feed(feed.entries, feed.title, feed.older, feed.wait, trouble)
+    return feed if trouble is None else replace(feed, trouble=trouble)
 
 
 def _xml_feed(body: bytes, url: str, content_type: str | None) -> Feed:
@@ -226,11 +226,7 @@ def _absolute(base: str, link: str | None) -> str | None:
 
 
 def _there(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(_filled(metadata))
-
-
-def _filled(metadata: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield from ((name, value) for name, value in metadata.items() if value)
+    return {name: value for name, value in metadata.items() if value}
 
 
 def _first_line(error: BaseException) -> str:

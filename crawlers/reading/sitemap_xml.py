@@ -3,9 +3,12 @@
 The XML is read as it is unpacked, element by element; entities, document types and the network play no part in it.
 """
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import urljoin
 
@@ -17,6 +20,10 @@ LARGEST = 50 * 2**20
 MOST_URLS = 50_000
 """URLs of one sitemap, as the protocol has it."""
 LONGEST_URL = 2_048
+SKIPPED = re.compile(rb"\A(?:\s|\xef\xbb\xbf)+")
+ENCODING = re.compile(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([\w.-]+)", re.IGNORECASE)
+# What stands in CDATA is nothing but text; it is passed over.
+BARE = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|&(?!(?:#\d+|#x[0-9a-fA-F]+|amp|lt|gt|quot|apos);)", re.DOTALL)
 SAFE: dict[str, Any] = {
     "resolve_entities": False,
     "no_network": True,
@@ -61,6 +68,10 @@ class _NotRead(ValueError):
     """The rest cannot be read."""
 
 
+class _NotValid(_NotRead):
+    """It is XML up to a place where it is not."""
+
+
 def read_sitemap(body: bytes, url: str, *, largest: int = LARGEST, most_urls: int = MOST_URLS) -> Sitemap:
     """Read a sitemap.
 
@@ -71,28 +82,51 @@ def read_sitemap(body: bytes, url: str, *, largest: int = LARGEST, most_urls: in
         most_urls: So many are taken.
     """
     found: dict[str, Named] = {}
+    trouble = None
     try:
-        for each in _entries(unpacked(body, largest), url):
-            if len(found) == most_urls and each.url not in found:
-                return Sitemap(tuple(found.values()), f"it names more than {most_urls:,} URLs; the rest was left out")
-            found.setdefault(each.url, each)
+        _take(found, _entries(unpacked(body, largest), url), most_urls)
+    except _NotValid as error:
+        trouble = str(error)
+        whole = b"".join(unpacked(body, largest))
+        meant = as_meant(whole)
+        if meant != whole:
+            with suppress(_NotRead):
+                _take(found, _entries(iter([meant]), url), most_urls)
     except (TooLarge, BrokenOff, _NotRead) as error:
-        return Sitemap(tuple(found.values()), str(error))
-    return Sitemap(tuple(found.values()))
+        trouble = str(error)
+    return Sitemap(tuple(found.values()), trouble)
+
+
+def _take(found: dict[str, Named], entries: Iterator[Named], most_urls: int) -> None:
+    for each in entries:
+        if len(found) == most_urls and each.url not in found:
+            raise _NotRead(f"it names more than {most_urls:,} URLs; the rest was left out")
+        found.setdefault(each.url, each)
 
 
 def _entries(pieces: Iterator[bytes], url: str) -> Iterator[Named]:
-    first = next(pieces, b"").lstrip()
-    # In UTF-16 and UTF-32 a zero byte stands beside the "<".
-    begins = first.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")
+    first = SKIPPED.sub(b"", next(pieces, b""))
+    begins = first.lstrip(b"\xff\xfe\x00")  # in UTF-16 and UTF-32 a zero byte stands beside the "<"
     if not begins:
         raise _NotRead("it is empty")
     if begins[:15].lower().startswith((b"<html", b"<!doctype html")):
         raise _NotRead("it is an HTML page, no sitemap")
-    if begins.startswith(b"<"):
-        yield from _of_xml(first.removeprefix(b"\xef\xbb\xbf").lstrip(), pieces, url)
-    else:
-        yield from _of_lines(first, pieces)
+    yield from _of_xml(first, pieces, url) if begins.startswith(b"<") else _of_lines(first, pieces)
+
+
+def as_meant(xml: bytes) -> bytes:
+    """The XML with the two mistakes mended that people make in sitemaps, which end a document where they stand.
+
+    An `&` that begins no reference is written as one; a byte that is not UTF-8, in a document that claims to be, is
+    written as it stands in a URL, `%E9`. (libxml2's own way of going on leaves out what stands behind each `&`.)
+    """
+    if b"\0" in xml[:4]:
+        return xml
+    declared = ENCODING.match(xml)
+    if declared is None or declared[1].lower() in (b"utf-8", b"utf8"):
+        text = xml.decode("utf-8", "surrogateescape")
+        xml = re.sub("[\udc80-\udcff]", lambda odd: f"%{ord(odd[0]) - 0xDC00:X}", text).encode("utf-8")
+    return BARE.sub(lambda found: b"&amp;" if found[0] == b"&" else found[0], xml)
 
 
 def _of_xml(first: bytes, rest: Iterator[bytes], url: str) -> Iterator[Named]:
@@ -101,13 +135,13 @@ def _of_xml(first: bytes, rest: Iterator[bytes], url: str) -> Iterator[Named]:
     entry = _entry_name(first)
     parser = etree.XMLPullParser(events=("end",), tag=f"{{*}}{entry}", **SAFE)
     try:
-        for piece in _chain(first, rest):
+        for piece in chain([first], rest):
             parser.feed(piece)
             yield from _ended(parser, url, entry)
         parser.close()
     except etree.XMLSyntaxError as error:
         yield from _ended(parser, url, entry)  # what the parser had understood before it stumbled
-        raise _NotRead(f"its XML is not valid ({_plain(error)})") from error
+        raise _NotValid(f"its XML is not valid ({_plain(error)})") from error
     yield from _ended(parser, url, entry)
 
 
@@ -156,8 +190,8 @@ def _named(entry: Any, base: str, kind: str) -> Named | None:
     said = values.get("loc") or values.get("link")
     if not said or len(said) > LONGEST_URL:
         return None
-    address = "".join(said.split())
-    if "://" not in address:
+    address = re.sub(r"\s", "%20", re.sub(r"\s*[\r\n]\s*", "", said))
+    if not re.match(r"[a-z][a-z0-9+.-]*:", address, re.IGNORECASE):
         try:
             address = urljoin(base, address)
         except ValueError:
@@ -176,7 +210,7 @@ def _local(element: Any) -> str:
 def _of_lines(first: bytes, rest: Iterator[bytes]) -> Iterator[Named]:
     """A text file with a URL a line, in UTF-8; a file that begins with none is no sitemap."""
     tail, any_found, lines_seen = b"", False, 0
-    for piece in _chain(first, rest):
+    for piece in chain([first], rest):
         lines = (tail + piece).split(b"\n")
         tail = lines.pop()[-LONGEST_URL * 2 :]
         for line in lines:
@@ -200,11 +234,6 @@ def _of_line(line: bytes) -> Named | None:
         said.lower().startswith(("http://", "https://")) and len(said) <= LONGEST_URL and not set(said) & set(" \t")
     )
     return Named(said) if is_url else None
-
-
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
 
 
 def _plain(error: Exception) -> str:

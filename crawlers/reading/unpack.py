@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 
 GZIP = b"\x1f\x8b"
 PIECE = 2**16
@@ -31,7 +32,7 @@ def unpacked(body: bytes, largest: int) -> Iterator[bytes]:
     pieces: Iterator[bytes] = (body[at : at + PIECE] for at in range(0, len(body), PIECE))
     for _ in range(WRAPPINGS):
         first = next(pieces, b"")
-        pieces = _with_first(first, pieces)
+        pieces = chain([first], pieces)
         if not first.startswith(GZIP):
             break
         pieces = _gunzip(pieces)
@@ -52,11 +53,6 @@ def unpacked(body: bytes, largest: int) -> Iterator[bytes]:
         raise
     if held:
         yield held
-
-
-def _with_first(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
 
 
 def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:

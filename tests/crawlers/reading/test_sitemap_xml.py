@@ -112,6 +112,44 @@ def test_what_was_read_before_the_xml_broke_stands() -> None:
     assert found.trouble is not None and found.trouble.startswith("its XML is not valid")
 
 
+@pytest.mark.parametrize(
+    ("loc", "url"),
+    [
+        (b"?a=1&b=2", "?a=1&b=2"),
+        (b"?a=1&copy=2&amp;c=3&", "?a=1&copy=2&c=3&"),
+        (b"caf\xe9", "caf%E9"),
+        (b"\xc3\xa9\xe9", "\xe9%E9"),
+    ],
+)
+def test_a_mistake_in_one_url_costs_no_other(loc: bytes, url: str) -> None:
+    entry = b"<url><loc>https://h.example/%s</loc></url>"
+    rest = entry % b"?x=1&amp;y=2" + entry % b"<![CDATA[?x=3&y=4]]>"
+    found = read_sitemap(b"<?xml version='1.0'?><urlset>" + entry % loc + rest + b"</urlset>", AT)
+    assert [named.url for named in found.named] == [
+        f"https://h.example/{path}" for path in (url, "?x=1&y=2", "?x=3&y=4")
+    ]
+    assert found.trouble is not None and found.trouble.startswith("its XML is not valid")
+
+
+def test_a_document_in_another_encoding_is_mended_in_it() -> None:
+    body = "<?xml version='1.0' encoding='windows-1252'?><urlset><url><loc>https://h.example/é?a&b</loc></url></urlset>"
+    assert [named.url for named in read_sitemap(body.encode("cp1252"), AT).named] == ["https://h.example/é?a&b"]
+
+
+@pytest.mark.parametrize(
+    ("loc", "url"),
+    [
+        ("https://h.example/my file.html", "https://h.example/my%20file.html"),
+        ("\n  https://h.example/\n    long\n", "https://h.example/long"),
+        ("/a?u=http://other.example/", "https://h.example/a?u=http://other.example/"),
+        ("//h.example/b", "https://h.example/b"),
+        ("mailto:x@h.example", None),
+    ],
+)
+def test_an_address_is_read_as_it_is_meant(loc: str, url: str | None) -> None:
+    assert urls(f"<urlset><url><loc>{loc}</loc></url></urlset>".encode()) == ([url] if url else [])
+
+
 LAUGHS = "<!ENTITY l0 'lol'>" + "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 10))
 HARM = {
     "billion laughs": f"<!DOCTYPE x [{LAUGHS}]><urlset><url><loc>https://h.example/&l9;</loc></url></urlset>",
