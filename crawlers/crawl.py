@@ -15,7 +15,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -35,7 +34,7 @@ from crawlers.kinds import request_headers
 from crawlers.live import LiveState, read_live
 from crawlers.outcome import CrawlResult, Outcome
 from crawlers.proxies.declaration import NO_PROXIES, ProxiesSection
-from crawlers.read_in import is_read, read_in
+from crawlers.read_in import Reading, is_read, read_in
 from crawlers.run import GRACE_SECONDS
 from crawlers.scope import host_of
 from store.database import Store, StoreHeldElsewhere
@@ -63,21 +62,6 @@ class NoContact(RequestError):
     """A site's people could not reach whoever crawls it."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a crawl is; `live` is how its process is doing, once that has said it."""
-
-    pages: int
-    records: int
-    seconds: float
-    live: LiveState | None = None
-
-    @property
-    def pages_per_second(self) -> float:
-        """Pages a second since the crawl began."""
-        return self.pages / self.seconds if self.seconds else 0.0
-
-
 def _unheard(_: object) -> None:
     return
 
@@ -89,7 +73,7 @@ def crawl(
     *,
     contact: str,
     say: Callable[[str], None] = _unheard,
-    progress: Callable[[Progress], None] = _unheard,
+    progress: Callable[[LiveState | Reading], None] = _unheard,
     limits: Limits = DEFAULT_LIMITS,
     rights: RightsSpec = DEFAULT_RIGHTS,
     proxies: ProxiesSection = NO_PROXIES,
@@ -106,7 +90,7 @@ def crawl(
         sources: What to crawl; their names must differ.
         contact: Goes into the user agent, so that a site's people can reach the user.
         say: Gets a plain line at each stage.
-        progress: Called some times a second.
+        progress: Told some times a second how the crawl is, and after each batch how far the reading of a source is.
         limits: What it may take.
         rights: What is asked about rights, and what they forbid to fetch.
         proxies: What pages are fetched through.
@@ -159,11 +143,11 @@ def crawl(
         try:
             for source in read:
                 say(f'Reading "{source.name}" ({source.kind}).')
-                outcome.hear_read(read_in(store, project_folder, source))
+                outcome.hear_read(read_in(store, project_folder, source, progress))
             for source in fetched:
                 say(f'Crawling "{source.name}" ({source.render}).')
             if fetched:
-                _fetch(store, frontier, spec, outcome, lambda: _look(progress, outcome, frontier, began))
+                _fetch(store, frontier, spec, outcome, lambda: _look(progress, outcome, frontier))
         finally:
             drain(store, frontier, outcome.hear)
             store.let_go()
@@ -218,7 +202,7 @@ def _fetch(store: Store, frontier: Frontier, spec: CrawlSpec, outcome: Outcome, 
             drained = time.monotonic()
             while not _ended(child):
                 look()
-                waiting, _ = outbox.waiting()
+                waiting = outbox.waiting()
                 if waiting >= PAGES_WORTH_A_DRAIN or (waiting and time.monotonic() - drained > SECONDS_BETWEEN_DRAINS):
                     _drain_if_free(store, frontier, outcome)
                     drained = time.monotonic()
@@ -294,12 +278,10 @@ def _last_line(log: str) -> str:
     return lines[-1][:200] if lines else ""
 
 
-def _look(progress: Callable[[Progress], None], outcome: Outcome, frontier: Frontier, began: float) -> None:
-    pages, records = Outbox(frontier).waiting()
-    so_far = outcome.new + outcome.known + records
+def _look(progress: Callable[[LiveState | Reading], None], outcome: Outcome, frontier: Frontier) -> None:
     live = read_live(frontier)
-    ours = live if live is not None and live.run_id == outcome.run_id else None
-    progress(Progress(outcome.pages + pages, so_far, time.monotonic() - began, ours))
+    if live is not None and live.run_id == outcome.run_id:
+        progress(live)
 
 
 @contextmanager

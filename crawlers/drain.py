@@ -1,15 +1,23 @@
-"""From the outbox into the store, exactly once: what is there is known by its keys, then leaves the outbox."""
+"""From the outbox into the store, exactly once: what is there is known by its keys, then leaves the outbox.
 
+A page that the store cannot take, such as one with characters that are none, is kept as a page with that error and
+without its records: it holds up neither the others nor a later crawl, and the next one reads it again.
+"""
+
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.outbox import Outbox, Waiting
+from crawlers.frontier.queue import Queue
+from crawlers.reading.values import clean
 from store.database import Store
 from store.gone import any_gone, note_gone
 from store.pages import PAGES, add_pages
@@ -18,7 +26,11 @@ from store.sightings import SIGHTINGS, add_sightings, last_seen_on
 from store.sources import add_source
 
 PAGES_A_BATCH = 1_000
+CHARACTERS_A_BATCH = 16_000_000
+OF_A_PAGE = (ValueError, TypeError, LookupError, ArithmeticError, pa.ArrowException, duckdb.DataError)
+"""What bringing in raises where a page's values are at fault; a full disk or a held file is none of these."""
 GONE = (404, 410)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,12 +42,14 @@ class Drained:
         pages: The pages, with the tallies that their fetching left.
         new: Records that the store did not have.
         known: Records that it had, or that stood on an earlier page.
+        set_aside: Of pages that could not be brought in: the URL, and why.
     """
 
     source_name: str
     pages: Sequence[Waiting]
     new: int
     known: int
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
 
 def drain(store: Store, frontier: Frontier, heard: Callable[[Drained], None]) -> int:
@@ -45,9 +59,11 @@ def drain(store: Store, frontier: Frontier, heard: Callable[[Drained], None]) ->
     what the store has; a batch that is brought in a second time changes nothing.
     """
     pages, outbox = 0, Outbox(frontier)
-    while batch := outbox.take(PAGES_A_BATCH):
-        with store.transaction():
-            done = list(_bring_in(store, outbox, batch))
+    while batch := outbox.take(PAGES_A_BATCH, characters=CHARACTERS_A_BATCH):
+        try:
+            done = _bring_in(store, outbox, batch)
+        except OF_A_PAGE:
+            done = [drained for one in batch for drained in _bring_in_alone(store, frontier, one)]
         outbox.forget(batch)
         pages += len(batch)
         for one in done:
@@ -55,7 +71,36 @@ def drain(store: Store, frontier: Frontier, heard: Callable[[Drained], None]) ->
     return pages
 
 
-def _bring_in(store: Store, outbox: Outbox, batch: Sequence[Waiting]) -> Iterator[Drained]:
+def _bring_in_alone(store: Store, frontier: Frontier, waiting: Waiting) -> list[Drained]:
+    outbox = Outbox(frontier)
+    try:
+        return _bring_in(store, outbox, [waiting])
+    except OF_A_PAGE as error:
+        why = f"the store cannot take what it gave ({type(error).__name__}: {clean(str(error))[:200]})"
+        log.warning("%s was set aside", waiting.page["url"], exc_info=True)
+    page = {one.name: _fitting(waiting.page.get(one.name), one.type) for one in PAGES} | {"error": f"store: {why}"}
+    page["fetched_at"] = waiting.page["fetched_at"]
+    bare = replace(waiting, page=page, records=())
+    (drained,) = _bring_in(store, outbox, [bare])
+    # Its request is done; an answer that says only that nothing changed would never have it read again.
+    Queue(frontier).read_anew(drained.source_name, waiting.tally.get("role", "page"), waiting.page["url"])
+    return [replace(drained, set_aside={page["url"]: why})]
+
+
+def _fitting(value: Any, kind: pa.DataType) -> Any:
+    value = clean(value) if isinstance(value, str) else value
+    try:
+        return pa.scalar(value, kind).as_py()
+    except (pa.ArrowException, OverflowError):
+        return None
+
+
+def _bring_in(store: Store, outbox: Outbox, batch: Sequence[Waiting]) -> list[Drained]:
+    with store.transaction():
+        return list(_by_source(store, outbox, batch))
+
+
+def _by_source(store: Store, outbox: Outbox, batch: Sequence[Waiting]) -> Iterator[Drained]:
     for source_id, group in groupby(sorted(batch, key=lambda w: (w.source_id, w.sequence)), key=lambda w: w.source_id):
         waiting = list(group)
         source = outbox.source(source_id)

@@ -72,35 +72,40 @@ class Outbox:
         (row,) = self._frontier.read("SELECT name, kind, declared FROM sources WHERE source_id = ?", [source_id])
         return {"name": row["name"], "kind": row["kind"], "declared": json.loads(row["declared"])}
 
-    def waiting(self) -> tuple[int, int]:
-        """How many pages and records lie in the outbox."""
-        (row,) = self._frontier.read(
-            "SELECT (SELECT count(*) FROM outbox_pages), (SELECT count(*) FROM outbox_records)"
-        )
-        return int(row[0]), int(row[1])
+    def waiting(self) -> int:
+        """How many pages lie in the outbox; takes no longer the more there are."""
+        # Their numbers have no gaps: they leave from the front, and one that was rolled back is given out again.
+        (row,) = self._frontier.read("SELECT max(sequence) - min(sequence) + 1 FROM outbox_pages")
+        return int(row[0] or 0)
 
-    def take(self, limit: int) -> list[Waiting]:
-        """The oldest pages of the outbox, at most `limit`; they stay there until `forget`."""
-        pages = self._frontier.read("SELECT * FROM outbox_pages ORDER BY sequence LIMIT ?", [limit])
-        if not pages:
-            return []
-        rows: dict[int, list[Mapping[str, Any]]] = {row["sequence"]: [] for row in pages}
-        for row in self._frontier.read(
-            "SELECT * FROM outbox_records WHERE page_sequence BETWEEN ? AND ? ORDER BY page_sequence, position",
-            [pages[0]["sequence"], pages[-1]["sequence"]],
-        ):
-            rows[row["page_sequence"]].append(dict(row))
-        return [
-            Waiting(
-                row["sequence"],
-                row["run_id"],
-                row["source_id"],
-                json.loads(row["page"]),
-                json.loads(row["tally"]),
-                tuple(rows[row["sequence"]]),
+    def take(self, limit: int, *, characters: int | None = None) -> list[Waiting]:
+        """The oldest pages of the outbox, which stay there until `forget`.
+
+        Args:
+            limit: At most so many.
+            characters: No more of them when what they gave holds that many; one at least.
+        """
+        taken: list[Waiting] = []
+        room = characters
+        for row in self._frontier.read("SELECT * FROM outbox_pages ORDER BY sequence LIMIT ?", [limit]):
+            records = self._frontier.read(
+                "SELECT * FROM outbox_records WHERE page_sequence = ? ORDER BY position", [row["sequence"]]
             )
-            for row in pages
-        ]
+            taken.append(
+                Waiting(
+                    row["sequence"],
+                    row["run_id"],
+                    row["source_id"],
+                    json.loads(row["page"]),
+                    json.loads(row["tally"]),
+                    tuple(dict(one) for one in records),
+                )
+            )
+            if room is not None:
+                room -= sum(len(one["text"] or "") + len(one["metadata"]) for one in records)
+                if room <= 0:
+                    break
+        return taken
 
     def forget(self, taken: Sequence[Waiting]) -> None:
         """Remove from the outbox what the store has."""

@@ -213,6 +213,13 @@ class Queue:
             (*astuple(fetched), row),
         )
 
+    def read_anew(self, source: str, role: str, url: str) -> None:
+        """Know no longer that a page was read: the next time its source asks for it, it is read again."""
+        self._frontier.write(
+            "UPDATE requests SET gave_records = NULL WHERE source = ? AND fingerprint = ?",
+            (source, fingerprint(role, url)),
+        )
+
     def skip(self, row: int, why: str) -> None:
         """Note that a request in hand will not be made.
 

@@ -10,8 +10,9 @@ from crawlers import drain as draining
 from crawlers.drain import Drained, drain
 from crawlers.frontier.file import Frontier, NoSpace
 from crawlers.frontier.outbox import Outbox
+from crawlers.frontier.queue import Fetched, Queue, Wanted
 from crawlers.page import FoundRecord
-from store.database import Store
+from store.database import DiskFull, Store
 from store.page_id import page_id
 from store.pages import pages
 from store.records import records
@@ -68,7 +69,7 @@ def test_pages_records_and_sightings_arrive_together(frontier: Frontier, store: 
     assert drain(store, frontier, heard.append) == 2
     assert counts(store) == (1, 2, 2, 3)
     assert [(d.source_name, len(d.pages), d.new, d.known) for d in heard] == [("forum", 2, 2, 1)]
-    assert Outbox(frontier).waiting() == (0, 0)
+    assert Outbox(frontier).waiting() == 0
     rows = {row["text"]: row for row in records(store).to_pylist()}
     assert rows["alpha"]["url"] == "http://a.example/1" and rows["alpha"]["metadata"] == '{"n": 0}'
     seen = first_pages(store, [rows["beta"]["record_id"], "unknown"]).to_pylist()
@@ -88,9 +89,9 @@ def test_a_death_between_the_store_and_the_outbox_adds_nothing_twice(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(Outbox, "forget", die)
         drain(store, frontier, lambda _: None)
-    assert counts(store) == (1, 1, 2, 2) and Outbox(frontier).waiting() == (1, 2)
+    assert counts(store) == (1, 1, 2, 2) and Outbox(frontier).waiting() == 1
     drain(store, frontier, lambda _: None)
-    assert counts(store) == (1, 1, 2, 2) and Outbox(frontier).waiting() == (0, 0)
+    assert counts(store) == (1, 1, 2, 2) and Outbox(frontier).waiting() == 0
 
 
 def test_a_death_inside_the_transaction_leaves_store_and_outbox_as_they_were(
@@ -104,7 +105,7 @@ def test_a_death_inside_the_transaction_leaves_store_and_outbox_as_they_were(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(draining, "add_sightings", die)
         drain(store, frontier, lambda _: None)
-    assert counts(store) == (0, 0, 0, 0) and Outbox(frontier).waiting() == (1, 1)
+    assert counts(store) == (0, 0, 0, 0) and Outbox(frontier).waiting() == 1
     drain(store, frontier, lambda _: None)
     assert counts(store) == (1, 1, 1, 1)
 
@@ -133,7 +134,7 @@ def test_a_page_and_its_records_enter_the_outbox_together_or_not_at_all(frontier
     twice = [FoundRecord(0, None, "a", {}), FoundRecord(0, None, "b", {})]  # one position cannot hold two
     with pytest.raises(Exception, match="UNIQUE"):
         Outbox(frontier).add_page("run", SOURCE, {"url": "u", "final_url": None}, {}, twice)
-    assert Outbox(frontier).waiting() == (0, 0)
+    assert Outbox(frontier).waiting() == 0
 
 
 def test_a_full_disk_is_said_and_loses_no_page_that_was_kept(frontier: Frontier, store: Store) -> None:
@@ -146,3 +147,61 @@ def test_a_full_disk_is_said_and_loses_no_page_that_was_kept(frontier: Frontier,
     assert caught.value.exit_code == 1 and kept > 10
     frontier._db.execute("PRAGMA max_page_count = 1000000")
     assert drain(store, frontier, lambda _: None) == kept
+
+
+def test_a_page_that_the_store_cannot_take_holds_up_no_other(frontier: Frontier, store: Store) -> None:
+    put(frontier, 1, ["alpha"])
+    torn = put(frontier, 2, ["beta"], error="item: a \ud83d half")
+    put(frontier, 3, ["gamma"])
+    heard: list[Drained] = []
+    assert drain(store, frontier, heard.append) == 3
+    assert sorted(records(store)["text"].to_pylist()) == ["alpha", "gamma"]
+    (row,) = pages(store, [torn]).to_pylist()
+    assert row["error"].startswith("store: the store cannot take what it gave (UnicodeEncodeError")
+    assert row["warc_offset"] == 2  # its bytes can be found
+    assert {url for drained in heard for url in drained.set_aside} == {"http://a.example/2"}
+    assert Outbox(frontier).waiting() == 0 and drain(store, frontier, heard.append) == 0
+
+
+def test_a_page_whose_records_cannot_be_brought_in_is_read_again_by_the_next_crawl(
+    frontier: Frontier, store: Store
+) -> None:
+    url = "http://a.example/1"
+    queue = Queue(frontier)
+    queue.add_done(Wanted("forum", url, "a.example"), Fetched(200, gave_records=1), 1)
+    put(frontier, 1, ["alpha"], depth="deep")
+    drain(store, frontier, lambda _: None)
+    row = queue.known("forum", "page", url)
+    assert row is not None and row["gave_records"] is None
+
+
+def test_trouble_of_the_store_sets_no_page_aside(
+    frontier: Frontier, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(frontier, 1, ["alpha"])
+
+    def full(*_: object) -> None:
+        raise DiskFull("no room")
+
+    with monkeypatch.context() as patched, pytest.raises(DiskFull):
+        patched.setattr(draining, "add_sightings", full)
+        drain(store, frontier, lambda _: None)
+    assert Outbox(frontier).waiting() == 1
+
+
+def test_pages_with_much_text_are_taken_a_few_at_a_time(frontier: Frontier) -> None:
+    for number in range(5):
+        put(frontier, number, ["x" * 600])
+    outbox = Outbox(frontier)
+    assert [w.sequence for w in outbox.take(10, characters=1_000)] == [1, 2]
+    assert [w.sequence for w in outbox.take(10, characters=1)] == [1]
+    assert len(outbox.take(10)) == 5
+
+
+def test_what_waits_is_counted_while_pages_come_and_go(frontier: Frontier) -> None:
+    for number in range(4):
+        put(frontier, number, [])
+    outbox = Outbox(frontier)
+    outbox.forget(outbox.take(3))
+    put(frontier, 9, ["nine"])
+    assert outbox.waiting() == 2

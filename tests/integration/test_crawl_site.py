@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from crawlers.crawl import CrawlRunning, Progress, crawl
+from crawlers.crawl import CrawlRunning, crawl
 from crawlers.crawl_spec import Limits
 from crawlers.kinds import read_source
 from crawlers.outcome import CrawlResult
@@ -268,7 +268,7 @@ def test_the_stores_file_is_free_while_pages_are_fetched(project: Path, site: Se
     site.slowness = 0.05
     opened: list[float] = []
 
-    def look(_: Progress) -> None:
+    def look(_: object) -> None:
         begun = time.monotonic()
         command = "import sys, duckdb; duckdb.connect(sys.argv[1]).close()"
         subprocess.run([sys.executable, "-c", command, project / "tilth.duckdb"], check=True)
@@ -292,7 +292,7 @@ def test_the_stores_file_is_free_while_pages_are_fetched(project: Path, site: Se
 def test_a_second_crawl_of_a_project_is_refused_while_one_runs(project: Path, site: Server) -> None:
     refused: list[bool] = []
 
-    def look(_: Progress) -> None:
+    def look(_: object) -> None:
         if not refused:
             with pytest.raises(CrawlRunning, match="is under way"), Store(project / "tilth.duckdb") as second:
                 crawl(second, project, [source], contact="")
