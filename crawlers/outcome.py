@@ -7,6 +7,7 @@ from typing import Any
 
 from crawlers.drain import Drained
 from crawlers.read_in import ReadIn
+from crawlers.reading.batches import NO_TEXT
 from crawlers.scope import canonical_url, host_of
 
 
@@ -197,6 +198,10 @@ class Outcome:
         self.known += read.known
         if read.refused:
             self._told.append(Trouble(read.source, read.refused, refused=True))
+        rows = read.new + read.known + sum(read.passed_by.values())
+        for why, count in sorted(read.passed_by.items(), key=lambda one: -one[1]):
+            message = f'source "{read.source}": {count:,} of {rows:,} rows gave no record: {why}.'
+            self._told.append(Trouble(read.source, message, field=("text",) if why == NO_TEXT.why else ()))
 
     def hear_skipped(self, source: str, skipped: Sequence[tuple[str, int, str]]) -> None:
         """Tell what a source left alone: why, how many pages for that, and one of them."""
@@ -235,6 +240,9 @@ class Outcome:
         """Count a batch that is in the store."""
         self.new += drained.new
         self.known += drained.known
+        for url, why in drained.set_aside.items():
+            message = f"{url} was fetched, but {why}; its bytes are kept, and the next crawl reads it again."
+            self._told.append(Trouble(drained.source_name, f'source "{drained.source_name}": {message}'))
         for waiting in drained.pages:
             if waiting.run_id != self.run_id:
                 self._left_over += 1

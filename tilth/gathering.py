@@ -1,6 +1,6 @@
 """Bringing records into a project: its sources crawled, files imported."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ from tilth.project_file import error_at, line_of
 
 if TYPE_CHECKING:
     from crawlers.declaration import Declaration
-    from crawlers.live import LiveState
     from crawlers.outcome import CrawlResult
     from crawlers.watch import Look
     from tilth.cli.console import Advance
+    from tilth.cli.live_view import Show
 
 
 class SourceUnknown(RequestError):
@@ -119,9 +119,7 @@ def crawl_options(project: Project) -> dict[str, Any]:
     return {"contact": contact, "limits": limits, "rights": rights, "proxies": proxies}
 
 
-def crawl_sources(
-    project: Project, name: str | None, show: Callable[["LiveState | None"], None], say: Any, *, restart: bool = False
-) -> Crawled:
+def crawl_sources(project: Project, name: str | None, show: "Show", say: Any, *, restart: bool = False) -> Crawled:
     """Run the source of that name, or all of them; `restart` forgets first what was fetched of them.
 
     `show` is told some times a second how the crawl is.
@@ -140,7 +138,7 @@ def crawl_sources(
             **crawl_options(project),
             restart=restart,
             say=say,
-            progress=lambda so_far: show(so_far.live),
+            progress=show,
         )
     return with_lines(project, result)
 

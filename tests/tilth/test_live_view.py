@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from crawlers.live import LiveHost, LiveState
+from crawlers.read_in import Reading
 from tilth.cli import live_view as view
 
 HOST = LiveHost("forum.example", 10, 2, 5, 130.0, "it asks for 30 s between requests", False, 0.25, 1)
@@ -49,7 +50,6 @@ def test_many_hosts_are_counted_not_listed() -> None:
 
 def test_json_lines_come_once_a_second_of_the_crawl(capsys: pytest.CaptureFixture[str]) -> None:
     with view.live_view(as_lines=True) as show:
-        show(None)
         show(STATE)
         show(STATE)
         show(replace(STATE, at=101.0, pages=11))
@@ -72,3 +72,15 @@ def test_where_nobody_watches_a_plain_line_comes_now_and_then(
         show(STATE)
         show(STATE)
     assert capsys.readouterr().err == f"{view.summary(STATE)}.\n"
+
+
+def test_a_source_that_is_read_says_how_many_records_it_gave_and_how_fast() -> None:
+    assert view.summary(Reading("letters", 100.0, 4.0, 12_000)) == "letters: 12,000 records (3,000 a second)"
+
+
+def test_batches_that_come_fast_are_told_once_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+    with view.live_view(as_lines=True) as show:
+        for tenth in range(30):
+            show(Reading("letters", 100.0 + tenth / 10, tenth / 10, tenth))
+    told = [json.loads(line)["records"] for line in capsys.readouterr().out.splitlines()]
+    assert told == [0, 10, 20]

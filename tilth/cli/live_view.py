@@ -1,4 +1,4 @@
-"""A crawl while it runs: a table that is drawn again each second, a plain line now and then, or a line of JSON."""
+"""A crawl while it runs, and a source while it is read: a table that is drawn anew, a plain line now and then, or JSON."""
 
 import json
 import sys
@@ -6,19 +6,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from crawlers.live import LiveHost, LiveState
+from crawlers.read_in import Reading
 from tilth.cli.console import console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from crawlers.live import LiveHost, LiveState
-
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_LOOKS = 1.0
 HOSTS_SHOWN = 12
 
-Show = Callable[["LiveState | None"], None]
+Seen: TypeAlias = LiveState | Reading
+Show: TypeAlias = Callable[[Seen], None]
 
 
 @contextmanager
@@ -30,36 +32,37 @@ def live_view(*, as_lines: bool = False, quiet: bool = False) -> Iterator[Show]:
         quiet: Show nothing, for a caller whose output is one document.
     """
     if as_lines:
-        yield _new_ones_only(lambda state: print(json.dumps(asdict(state), ensure_ascii=False), flush=True))
+        yield _once_a_second(lambda state: print(json.dumps(asdict(state), ensure_ascii=False), flush=True))
     elif quiet:
         yield lambda _: None
     elif console().is_terminal:
         from rich.live import Live
 
         with Live(console=console(), transient=True, auto_refresh=False) as live:
-            yield _new_ones_only(lambda state: live.update(table(state, time.time()), refresh=True))
+            yield _once_a_second(lambda state: live.update(table(state, time.time()), refresh=True))
     else:
-        yield _new_ones_only(_say_now_and_then())
+        yield _once_a_second(_say_now_and_then())
 
 
-def _new_ones_only(show: Callable[["LiveState"], None]) -> Show:
+def _once_a_second(show: Show) -> Show:
     last = 0.0
 
-    def look(state: "LiveState | None") -> None:
+    def look(state: Seen) -> None:
         nonlocal last
-        if state is not None and state.at != last:
+        # A crawl says how it is once a second; a source that is read, after each batch.
+        if state.at != last and (isinstance(state, LiveState) or abs(state.at - last) >= SECONDS_BETWEEN_LOOKS):
             last = state.at
             show(state)
 
     return look
 
 
-def _say_now_and_then() -> Callable[["LiveState"], None]:
+def _say_now_and_then() -> Show:
     due = time.monotonic() + SECONDS_BETWEEN_LINES
 
-    def say(state: "LiveState") -> None:
+    def say(state: Seen) -> None:
         nonlocal due
-        if time.monotonic() < due or state.ended:
+        if time.monotonic() < due or (isinstance(state, LiveState) and state.ended):
             return
         due = time.monotonic() + SECONDS_BETWEEN_LINES
         print(f"{summary(state)}{held_up(state)}.", file=sys.stderr)  # not on stdout, which may be read by a program
@@ -67,8 +70,10 @@ def _say_now_and_then() -> Callable[["LiveState"], None]:
     return say
 
 
-def summary(state: "LiveState") -> str:
-    """The figures of a crawl in one line, without a full stop."""
+def summary(state: Seen) -> str:
+    """The figures of a crawl, or of the reading of a source, in one line, without a full stop."""
+    if isinstance(state, Reading):
+        return f"{state.source}: {state.records:,} records ({state.records_per_second:,.0f} a second)"
     parts = [
         f"{state.pages:,} pages ({state.pages_per_second:.1f} a second)",
         f"{state.records:,} records",
@@ -81,18 +86,22 @@ def summary(state: "LiveState") -> str:
     return "; ".join(parts)
 
 
-def held_up(state: "LiveState") -> str:
+def held_up(state: Seen) -> str:
     """While a crawl only waits, for whom and why, to go behind its figures; else nothing."""
+    if isinstance(state, Reading):
+        return ""
     waits = [host for host in state.hosts if host.waiting and host.why and not host.closed]
     return f"; {waits[0].host} waits: {waits[0].why}" if waits and not state.in_hand else ""
 
 
-def table(state: "LiveState", now: float) -> "RenderableType":
+def table(state: Seen, now: float) -> "RenderableType":
     """The figures, and a row for each of the busiest hosts."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
+    if isinstance(state, Reading):
+        return Text(summary(state))
     rows = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("host", "pages", "in hand", "waiting", "s a page", "not had", "next"):
         rows.add_column(name, justify="left" if name in ("host", "next") else "right", overflow="ellipsis")
@@ -111,7 +120,7 @@ def table(state: "LiveState", now: float) -> "RenderableType":
     return Group(*shown, Text(f"and {more} more hosts", style="dim")) if more > 0 else Group(*shown)
 
 
-def next_of(host: "LiveHost", now: float) -> str:
+def next_of(host: LiveHost, now: float) -> str:
     """When the host's next page may be asked for, and why it has to wait."""
     if host.closed:
         return f"left for the next crawl: {host.why}" if host.why else "left for the next crawl"
