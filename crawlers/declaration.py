@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
@@ -10,6 +9,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from store.errors import RequestError
+from store.validation import Place as Place
+from store.validation import first_mistake
 
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 """A list of strings, which TOML and JSON give, kept as a tuple."""
@@ -30,7 +31,14 @@ def _regexes(patterns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]
 Regexes = Annotated[Strings, AfterValidator(_regexes)]
 """As `Strings`, each a regex."""
 
-Place = tuple[str | int, ...]
+EXAMPLES = {
+    "name": 'name = "forum"',
+    "start": 'start = ["https://forum.example/"]',
+    "files": 'files = ["letters/*.csv"]',
+    "database": 'database = "sqlite:///tickets.db"',
+    "query": 'query = "SELECT number, body FROM tickets"',
+    "dataset": 'dataset = "owner/name"',
+}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -71,7 +79,8 @@ class Declaration(BaseModel):
         try:
             return cls.model_validate(dict(declared))
         except ValidationError as error:
-            raise _first_trouble(cls, error) from error
+            mistake = first_mistake(cls, error, table="source", examples=EXAMPLES)
+            raise SourceError(mistake.place, mistake.message) from error
 
     def declared(self) -> dict[str, Any]:
         """What was declared, without what stands there by default: read back by `declare`."""
@@ -86,19 +95,3 @@ class Declaration(BaseModel):
                 f'name "{name}" is not usable; use up to 64 letters, digits, ".", "_" and "-", without spaces.',
             )
         return name
-
-
-def _first_trouble(model: type[BaseModel], error: ValidationError) -> SourceError:
-    trouble = error.errors(include_url=False)[0]
-    field = tuple(trouble["loc"])
-    key = ".".join(str(part) for part in field)
-    if trouble["type"] == "extra_forbidden":
-        if len(field) > 1:
-            return SourceError(field, f'"{key}" is not a key that is known here.')
-        nearest = difflib.get_close_matches(str(field[0]), list(model.model_fields), 1)
-        hint = f'did you mean "{nearest[0]}"?' if nearest else f"known keys: {', '.join(model.model_fields)}."
-        return SourceError(field, f'"{key}" is not a key of this kind of source; {hint}')
-    if trouble["type"] == "missing":
-        return SourceError(field[:-1], f'"{key}" is missing.')
-    reason = (trouble["msg"][0].lower() + trouble["msg"][1:]).replace("valid tuple", "list")
-    return SourceError(field, f"{key} = {trouble['input']!r}: {reason}.")

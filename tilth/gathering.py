@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from store.errors import RequestError
 from tilth.project import Project
-from tilth.project_file import error_at, line_of
+from tilth.project_file import error_at
+from tilth.toml_lines import line_of
 
 if TYPE_CHECKING:
     from crawlers.declaration import Declaration

@@ -3,8 +3,6 @@
 import difflib
 import re
 import tomllib
-import types
-import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,10 +13,11 @@ from store.curation.settings import CurationSettings, regions_of
 from store.errors import RequestError, SchemaError
 from store.label_schema import LabelSchema
 from store.rights import DEFAULT_AI_OPERATORS, DEFAULT_FORBIDS, DEFAULT_LICENCES, Act, Permission, RightsPolicy
+from store.validation import Place, first_mistake
+from tilth.toml_lines import line_of
 
 FILE_NAME = "tilth.toml"
 
-Place = tuple[str | int, ...]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -219,15 +218,16 @@ def read_project_file(path: Path) -> ProjectFile:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ProjectFileError(f"{path.name}: not valid TOML: {error}.") from error
+        raise _not_toml(path, error) from error
     try:
         declared = ProjectFile.model_validate(tables)
     except ValidationError as error:
-        raise ProjectFileError(_say(path, text, error)) from error
+        mistake = first_mistake(ProjectFile, error)
+        raise _placed(path, text, mistake.place, mistake.message) from error
     try:
         _ = declared.label_schema
     except SchemaError as error:
-        raise ProjectFileError(f"{path.name}:{line_of(text, ('schema',)) or 1}: {error}") from error
+        raise _placed(path, text, ("schema",), str(error)) from error
     _check_permissions(path, text, declared)
     return declared
 
@@ -236,73 +236,27 @@ def _check_permissions(path: Path, text: str, declared: ProjectFile) -> None:
     names = [str(source.get("name", "")) for source in declared.source]
     for name in declared.rights.permission:
         if name not in names:
-            line = line_of(text, ("rights", "permission", name))
             nearest = difflib.get_close_matches(name, names, 1)
             hint = f'did you mean "{nearest[0]}"?' if nearest else f"there are {', '.join(names) or 'none'}."
-            raise ProjectFileError(f'{path.name}:{line}: permission for "{name}", which is no [[source]]; {hint}')
+            message = f'permission for "{name}", which is no [[source]]; {hint}'
+            raise _placed(path, text, ("rights", "permission", name), message)
 
 
 def error_at(path: Path, place: Place, message: str) -> ProjectFileError:
     """An error that names the line of `place`, such as `("source", 0, "item")`."""
-    line = line_of(path.read_text(encoding="utf-8"), place)
+    return _placed(path, path.read_text(encoding="utf-8"), place, message)
+
+
+def _placed(path: Path, text: str, place: Place, message: str) -> ProjectFileError:
+    line = line_of(text, place)
     return ProjectFileError(f"{path.name}:{line}: {message}" if line else f"{path.name}: {message}")
 
 
-def _say(path: Path, text: str, error: ValidationError) -> str:
-    # A key that is not known is the likelier slip than the one that is then missing.
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    place: Place = tuple(first["loc"])
-    line = line_of(text, place) or line_of(text, place[:-1])
-    where = f"{path.name}:{line}: " if line else f"{path.name}: "
-    named = ".".join(str(part) for part in place)
-    if first["type"] == "extra_forbidden":
-        key = str(place[-1])
-        known = _keys_at(place[:-1])
-        nearest = difflib.get_close_matches(key, known, 1)
-        hint = f'did you mean "{nearest[0]}"?' if nearest else f"known here: {', '.join(known)}."
-        return f'{where}unknown key "{named}"; {hint}'
-    if first["type"] == "missing":
-        return f'{where}"{named}" is missing; add it.'
-    more = len(error.errors()) - 1
-    rest = f" (and {more} more)" if more else ""
-    return f'{where}"{named}": {first["msg"][0].lower() + first["msg"][1:]}, but it is {first["input"]!r}{rest}.'
-
-
-def _keys_at(place: Place) -> list[str]:
-    model: type[BaseModel] = ProjectFile
-    for part in place:
-        annotations = {f.alias or name: f.annotation for name, f in model.model_fields.items()}
-        found = annotations.get(str(part))
-        options = typing.get_args(found) if isinstance(found, types.UnionType) else (found,)
-        inner = [one for one in options if isinstance(one, type) and issubclass(one, BaseModel)]
-        if not inner:
-            return []
-        model = inner[0]
-    return [f.alias or name for name, f in model.model_fields.items()]
-
-
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(r"""^\s*("[^"]*"|'[^']*'|[\w-]+)\s*=""")
-
-
-def line_of(text: str, place: Place) -> int | None:
-    """The line, from 1, where a key or table of a TOML text stands; where it has none, its nearest parent's."""
-    lines: dict[Place, int] = {}
-    tables: dict[str, int] = {}
-    current: Place = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            names = [part.strip().strip("\"'") for part in header.group(2).split(".")]
-            if header.group(1) == "[[":
-                tables[names[-1]] = tables.get(names[-1], -1) + 1
-            current = ()
-            for name in names:
-                current = (*current, name, tables[name]) if name in tables else (*current, name)
-            lines.setdefault(current, number)
-        elif key := _KEY.match(line):
-            lines.setdefault((*current, key.group(1).strip("\"'")), number)
-    while place:
-        if place in lines:
-            return lines[place]
-        place = place[:-1]
-    return None
+def _not_toml(path: Path, error: tomllib.TOMLDecodeError) -> ProjectFileError:
+    reason, line = str(error), ""
+    if found := re.search(r" \(at line (\d+), column \d+\)$", reason):
+        reason, line = reason[: found.start()], f":{found[1]}"
+    hint = "" if "twice" not in reason else "; a table may stand once, so write its keys together"
+    if "'source'" in reason:
+        hint = "; write every source as [[source]], with two brackets"
+    return ProjectFileError(f"{path.name}{line}: not valid TOML: {reason}{hint}.")

@@ -1,11 +1,16 @@
 """Declaring a site: what is accepted, and what an error points at."""
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scrapy import Request
 
+from crawlers.frontier.queue import fingerprint
 from crawlers.kinds import read_source
-from crawlers.scope import Scope, canonical_url
+from crawlers.scope import Scope, canonical_url, host_of, identity_of
 from crawlers.site_source import SiteSource, SourceError
 
 WHOLE: dict[str, Any] = {
@@ -47,9 +52,9 @@ def test_the_shortest_declaration_has_a_name_and_a_start() -> None:
         ({"start": []}, ("start",), ["at least one URL"]),
         ({"start": ["ftp://a.example/"]}, ("start", 0), ['"ftp://a.example/"', "not an http or https URL"]),
         ({"start": ["http://[::1/"]}, ("start", 0), ["is not a URL"]),
-        ({"start": "http://a.example/"}, ("start",), ["should be a list"]),
-        ({"max_pages": "many"}, ("max_pages",), ["'many'", "valid integer"]),
-        ({"max_pages": 0}, ("max_pages",), ["greater than or equal to 1"]),
+        ({"start": "http://a.example/"}, ("start",), ['write it as ["http://a.example/"]']),
+        ({"max_pages": "many"}, ("max_pages",), ['"many"', "a whole number"]),
+        ({"max_pages": 0}, ("max_pages",), ["at least 1"]),
         ({"render": "htp"}, ("render",), ["'http', 'browser' or 'auto'"]),
         ({"itm": "p"}, ("itm",), ['"itm"', 'did you mean "item"?']),
         ({"kind": "sitte"}, ("kind",), ['"sitte"', 'did you mean "site"?']),
@@ -106,8 +111,45 @@ def test_only_a_pattern_that_names_the_host_leads_to_another_one() -> None:
     assert scope(allow=["^https?://b[.]example/t/"]).why_not("http://evil.example/?http://b.example/t/") is not None
 
 
-def test_urls_of_one_page_are_written_in_one_way() -> None:
-    assert canonical_url("HTTP://A.example/x?b=2&a=1#top") == "http://a.example/x?a=1&b=2"
-    assert canonical_url("mailto:me@a.example") is None
-    assert canonical_url("http://a.example:99999/") is None
-    assert canonical_url("http:///x") is None
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("HTTP://A.example/x?b=2&a=1#top", "http://a.example/x?b=2&a=1"),
+        ("http://a.example/?123", "http://a.example/?123"),
+        ("http://a.example/?topic=12.0;wap", "http://a.example/?topic=12.0;wap"),
+        ("http://a.example/x?q=a%20b+c&d[]=1", "http://a.example/x?q=a%20b+c&d%5B%5D=1"),
+        ("http://a.example/%7Eme/a b/\u00e9", "http://a.example/%7Eme/a%20b/%C3%A9"),
+        ("http://a.example:80", "http://a.example/"),
+        ("https://a.example:443/", "https://a.example/"),
+        ("http://a.example:443/", "http://a.example:443/"),
+        ("http://[::1]:80/a/./b/%2e%2E/c/..", "http://[::1]/a/"),
+        ("mailto:me@a.example", None),
+        ("http://a.example:99999/", None),
+        ("http:///x", None),
+        ("http://a.example/\ud83d", None),
+    ],
+)
+def test_a_url_is_asked_for_as_it_is_written(written: str, asked: str | None) -> None:
+    assert canonical_url(written) == asked
+
+
+@given(st.text(st.characters(exclude_categories=()) | st.sampled_from(list("/.%2eE?&=;:@[]#\\ ")), max_size=40))
+def test_a_canonical_url_is_its_own_and_printable_ascii(rest: str) -> None:
+    url = canonical_url(f"http://a.example{rest}")
+    if url is not None:
+        assert canonical_url(url) == url
+        assert re.fullmatch("[!-~]+", url)
+        assert Request(url).url == url  # Scrapy writes it in no other way
+        assert identity_of(identity_of(url)) == identity_of(url)
+
+
+def test_a_page_is_one_whatever_the_order_of_its_query() -> None:
+    assert fingerprint("page", "http://a.example/?b=2&a=1") == fingerprint("page", "http://a.example/?a=1&b=2")
+    assert fingerprint("page", "http://a.example/?a=1") != fingerprint("page", "http://a.example/?a=2")
+
+
+def test_a_host_may_be_an_address_of_ipv6_and_may_name_its_own_port() -> None:
+    assert host_of("http://[::1]:8080/") == "[::1]:8080"
+    bounded = scope(hosts=["[::1]:8080", "b.example:443"])
+    assert bounded.why_not("http://[::1]:8080/x") is None
+    assert bounded.why_not("https://b.example/x") is None

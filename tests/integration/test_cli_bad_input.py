@@ -87,8 +87,12 @@ class TestTheProjectFile:
     @pytest.mark.parametrize(
         ("old", "new", "said"),
         [
-            ("model = 'probe'", "model = 'prob'", "\"training.model\": input should be 'probe' or 'fine-tune'"),
-            ("[training]", "[rounds]\nsize = 'many'\n[training]", 'tilth.toml:10: "rounds.size": input should be'),
+            ("model = 'probe'", "model = 'prob'", "\"training.model\" must be 'probe' or 'fine-tune'"),
+            (
+                "[training]",
+                "[rounds]\nsize = 'many'\n[training]",
+                'tilth.toml:10: "rounds.size" must be a whole number',
+            ),
             ("question =", "qestion =", 'tilth.toml:7: unknown key "schema.qestion"; did you mean "question"?'),
             ("[project]", "[project", "not valid TOML"),
         ],

@@ -5,7 +5,8 @@ import pytest
 from store.errors import RequestError
 from store.rights import RightsPolicy
 from tilth.first_steps import ProjectExists, make_project
-from tilth.project_file import ProjectFileError, RightsSection, line_of, read_project_file
+from tilth.project_file import ProjectFileError, RightsSection, read_project_file
+from tilth.toml_lines import line_of
 
 GOOD = '[project]\nname = "x"\n[schema]\nclasses = ["a", "b"]\n'
 
@@ -14,7 +15,10 @@ GOOD = '[project]\nname = "x"\n[schema]\nclasses = ["a", "b"]\n'
     ("text", "said"),
     [
         (GOOD + "[rounds]\nsiz = 3\n", r'tilth\.toml:6: unknown key "rounds\.siz"; did you mean "size"\?'),
-        (GOOD + '[rounds]\nsize = "many"\n', r'tilth\.toml:6: "rounds\.size": input should be a valid integer'),
+        (
+            GOOD + '[rounds]\nsize = "many"\n',
+            r'tilth\.toml:6: "rounds\.size" must be a whole number, but it is "many"\.',
+        ),
         (GOOD.replace('"a", "b"', '"a"'), r"tilth\.toml:3: \[schema\] classes: .* at least 2 classes, 1 given"),
         (GOOD.replace("classes", "clases"), r'tilth\.toml:4: unknown key "schema\.clases"; did you mean "classes"\?'),
         (GOOD + '[schema.renamed]\nold = "c"\n', r'renamed: "old" becomes "c", which is not among the classes'),
@@ -22,9 +26,25 @@ GOOD = '[project]\nname = "x"\n[schema]\nclasses = ["a", "b"]\n'
             GOOD + 'kind = "txt-classification"\n',
             r'"txt-classification" is not known; did you mean "text-classification"',
         ),
-        ("[project\n", r"tilth\.toml: not valid TOML"),
+        ("[project\n", r"tilth\.toml:1: not valid TOML"),
+        (
+            GOOD + '[project]\ncontact = "me"\n',
+            r"toml:5: .*a table may stand once, so write its keys together\.",
+        ),
+        (GOOD + '[source]\nname = "a"\n', r"tilth\.toml:5: .* write \[\[source\]\], with two brackets\."),
+        (GOOD + '[source]\nname = "a"\n[source]\n', r"tilth\.toml:7: .* write every source as \[\[source\]\]"),
+        (GOOD + "[[rounds]]\nsize = 3\n", r"tilth\.toml:5: .* write \[rounds\], with one bracket\."),
+        (GOOD + '[curation]\nlanguages = "en"\n', r'tilth\.toml:6: .* must be a list; write it as \["en"\]\.'),
+        (
+            GOOD + '[proxies]\n[[proxies.pool]]\nurl = "socks5://a:1"\n',
+            r'toml:7: "proxies\.pool\.0\.url" cannot be used: SOCKS proxies are not spoken to; use one that .* HTTP\.$',
+        ),
+        (
+            GOOD + '[[proxies.pool]]\nurl = "http://a"\npassword_env = "P"\n',
+            r"cannot be used: username_env and password_env go together\.$",
+        ),
         ("[schema]\n", r'"project" is missing'),
-        (GOOD + "[labeling]\nrepeat_share = 1.5\n", r"tilth\.toml:6: .*less than or equal to 1"),
+        (GOOD + "[labeling]\nrepeat_share = 1.5\n", r"tilth\.toml:6: .* must be at most 1.0, but it is 1.5\."),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path, text, said):
@@ -48,6 +68,14 @@ def test_the_line_of_a_key_in_the_second_source_is_found():
     assert line_of(text, ("source", 1, "fields", "text")) == 10
     assert line_of(text, ("source", 0, "fields", "text")) == 4
     assert line_of(text, ("source", 1, "start", 0)) == 6
+
+
+def test_tables_inside_each_source_are_counted_anew():
+    step = '[[source.steps]]\nclick = "a"\n'
+    text = f'[[source]]\nname = "a"\n{step}[[source]]\nname = "b"\n{step}{step}[source.login]\nfill.env = "X"\n'
+    assert line_of(text, ("source", 0, "steps", 0, "click")) == 4
+    assert line_of(text, ("source", 1, "steps", 1, "click")) == 10
+    assert line_of(text, ("source", 1, "login", "fill", "env")) == 12
 
 
 def test_init_makes_a_project_file_that_is_valid(tmp_path):

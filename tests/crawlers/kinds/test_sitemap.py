@@ -81,7 +81,7 @@ def test_a_page_is_read_as_that_of_a_site() -> None:
     ("wrong", "field", "said"),
     [
         ({"changed_since": "last week"}, ("changed_since",), 'changed_since "last week" is no date'),
-        ({"max_index_depth": 99}, ("max_index_depth",), "less than or equal to 10"),
+        ({"max_index_depth": 99}, ("max_index_depth",), "at most 10"),
         ({"start": []}, ("start",), "start is empty"),
         ({"changedsince": "2026"}, ("changedsince",), 'did you mean "changed_since"?'),
     ],
