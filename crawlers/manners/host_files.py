@@ -16,6 +16,7 @@ from scrapy.http.request import NO_CALLBACK
 
 from crawlers.manners.host_rows import Rows
 from crawlers.manners.hosts import LONGEST_WAIT, TurnFarOff
+from crawlers.manners.robots_file import MOST_BYTES, whole_lines, without_last_line
 from crawlers.manners.turns import hosts_of
 from crawlers.page_error import describe
 from crawlers.safety.of_crawl import STRANGER
@@ -23,7 +24,6 @@ from crawlers.scope import DEFAULT_PORTS
 
 DAY = 86_400.0
 """Seconds that a file is used without being asked for again (RFC 9309, section 2.4)."""
-MOST_BYTES = 500 * 1024
 MOST_UNPACKED = 20 * MOST_BYTES
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -41,6 +41,8 @@ META = {
 }
 IN_MEMORY = 256
 SMALL = 16 * 1024
+CUT = "download_stopped"
+"""Scrapy's flag of an answer that was not read to its end."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ class HostFile:
 
     Attributes:
         status: Of the last answer; None where there was none.
-        body: At most 500 KiB of it, and empty unless it was found.
+        body: At most 500 KiB of it, in whole lines, and empty unless it was found.
         fetched_at: Epoch seconds.
         error: None where the host said what holds: that there is such a file, or that there is none.
         again_at: Of one that could not be had: when it will be tried again, in epoch seconds.
@@ -162,8 +164,8 @@ class HostFiles:
         elif response.status == 429 or response.status >= 500:
             return self._failed(key, response.status, f"the server answered {response.status}", self._patience)
         else:
-            found = 200 <= response.status < 300
-            file = HostFile(response.status, response.body[:MOST_BYTES] if found else b"", self._hosts.wall())
+            body = _whole(response) if 200 <= response.status < 300 else b""
+            file = HostFile(response.status, body, self._hosts.wall())
         self._failures.pop(key, None)
         self._recent.pop(key, None)
         self._remember(key, file)
@@ -230,6 +232,12 @@ class HostFiles:
 
 class UnusableFile(Exception):
     """The host answered with what cannot be read."""
+
+
+def _whole(response: Response) -> bytes:
+    """What was read of the file; of one that was cut, what stands before the line in which it was."""
+    cut = CUT in response.flags and len(response.body) <= MOST_BYTES
+    return without_last_line(response.body) if cut else whole_lines(response.body)
 
 
 def root_of(url: str) -> str:

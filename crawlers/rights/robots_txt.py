@@ -1,16 +1,24 @@
 """What robots.txt says of a URL beside our own verdict: about the agents of AI, and preferences for its use.
 
-Whether we may fetch is decided by `crawlers.manners`; here the same file is read as evidence. A group is chosen as RFC
-9309, section 2.2.1 says: all groups that name the agent, else those of `*`.
+Whether we may fetch is decided by `crawlers.manners`; here the same file is read as evidence, by the same rules.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from protego import Protego
 
-from crawlers.manners.robots_file import AGENT, decoded, looks_like_html, only_groups_of
+from crawlers.manners.robots_file import (
+    AGENT,
+    Group,
+    Line,
+    decoded,
+    groups_of,
+    lines_for,
+    lines_of,
+    looks_like_html,
+    rules_of,
+)
 from crawlers.rights.aipref import preferences, signals
 from crawlers.rights.path_pattern import matches, path_of, weight
 from crawlers.rights.words import Item, item
@@ -18,9 +26,8 @@ from store.ai_agents import AGENT_SPELLING
 
 MOST_RULES = 2_000
 WHERE = "robots.txt"
-SHUT_OUT = ("disallow:/",)
+SHUT_OUT = (("disallow", "/"),)
 
-_OF_INTEREST = frozenset({"*", AGENT, *AGENT_SPELLING})
 _READERS = {"content-usage": preferences, "content-signal": signals}
 
 
@@ -31,15 +38,6 @@ class UsageRule:
     name: str
     path: str
     said: tuple[Item, ...]
-
-
-@dataclass(frozen=True)
-class Group:
-    """A group of the file: its agents, as far as they matter here, its rules as written, and what it says about use."""
-
-    agents: frozenset[str]
-    rules: tuple[str, ...]
-    usage: tuple[UsageRule, ...]
 
 
 @dataclass(frozen=True)
@@ -60,14 +58,14 @@ class RobotsEvidence:
     @cached_property
     def named_agents(self) -> tuple[str, ...]:
         """The agents of AI that the file names, in the spelling of `store.ai_agents`."""
-        named = {agent for group in self._groups for agent in group.agents}
-        return tuple(sorted(AGENT_SPELLING[agent] for agent in named & AGENT_SPELLING.keys()))
+        named = {name for group in self._groups for name in group.names & AGENT_SPELLING.keys()}
+        return tuple(sorted(AGENT_SPELLING[name] for name in named))
 
     def for_url(self, url: str) -> list[Item]:
         """What the file says of the URL, as evidence."""
         found: list[Item] = []
         for rules, agents in self._alike.items():
-            allowed = rules != SHUT_OUT and (not rules or bool(self._parsed.can_fetch(url, agents[0])))
+            allowed = rules != SHUT_OUT and (not rules or bool(self._parsed[rules].can_fetch(url, agents[0])))
             found += [item("ai-agent-allowed" if allowed else "ai-agent-disallowed", agent, WHERE) for agent in agents]
         if self._usage:
             path = path_of(url)
@@ -81,58 +79,32 @@ class RobotsEvidence:
         return [rule for rule in fitting if weight(rule.path) == most]
 
     @cached_property
-    def _parsed(self) -> Protego:
-        return Protego.parse(only_groups_of(self.text, self.named_agents))
+    def _parsed(self) -> dict[tuple[Line, ...], Protego]:
+        return {rules: rules_of(rules) for rules in self._alike if rules and rules != SHUT_OUT}
 
     @cached_property
-    def _alike(self) -> dict[tuple[str, ...], list[str]]:
+    def _alike(self) -> dict[tuple[Line, ...], list[str]]:
         """The named agents by the rules that hold for them: those under the same rules fare alike."""
-        found: dict[tuple[str, ...], list[str]] = {}
+        found: dict[tuple[Line, ...], list[str]] = {}
         for agent in self.named_agents:
-            rules = {rule for group in self._groups if agent.lower() in group.agents for rule in group.rules}
+            rules = {
+                (key, value) for key, value in lines_for(self._groups, agent) if key in ("allow", "disallow") and value
+            }
             found.setdefault(tuple(sorted(rules)), []).append(agent)
         return found
 
     @cached_property
     def _usage(self) -> tuple[UsageRule, ...]:
-        ours = any(AGENT in group.agents for group in self._groups)
-        wanted = AGENT if ours else "*"
-        return tuple(rule for group in self._groups if wanted in group.agents for rule in group.usage)[:MOST_RULES]
+        said = [(key, value) for key, value in lines_for(self._groups, AGENT) if key in _READERS and value]
+        return tuple(_usage_rule(key, value) for key, value in said[:MOST_RULES])
 
     @cached_property
     def _groups(self) -> tuple[Group, ...]:
-        return tuple(group for group in _groups(self.text) if group.agents)
+        return tuple(groups_of(lines_of(self.text)))
 
 
-def _groups(text: str) -> Iterator[Group]:
-    agents: set[str] = set()
-    usage: list[UsageRule] = []
-    rules: list[str] = []
-    naming = False
-    for line in text.splitlines():
-        key, colon, value = line.split("#", 1)[0].partition(":")
-        key, value = key.strip().lower(), value.strip()
-        if not colon or key in ("sitemap", "host"):
-            continue
-        if key not in ("user-agent", "useragent"):
-            naming = False
-            if key in _READERS and value:
-                path, said = _path_and_said(value)
-                usage.append(UsageRule(key, path, tuple(_READERS[key](said, WHERE))))
-            elif value:
-                rules.append(f"{key}:{value}")
-            continue
-        if not naming:
-            yield Group(frozenset(agents), tuple(rules), tuple(usage))
-            agents, rules, usage, naming = set(), [], [], True
-        name = value.split("/", 1)[0].strip().lower()
-        if name in _OF_INTEREST:
-            agents.add(name)
-    yield Group(frozenset(agents), tuple(rules), tuple(usage))
-
-
-def _path_and_said(value: str) -> tuple[str, str]:
-    if not value.startswith("/"):
-        return "", value
-    path, _, said = value.replace("\t", " ").partition(" ")
-    return path, said.strip()
+def _usage_rule(name: str, value: str) -> UsageRule:
+    path, said = "", value
+    if value.startswith("/"):
+        path, _, said = value.replace("\t", " ").partition(" ")
+    return UsageRule(name, path, tuple(_READERS[name](said.strip(), WHERE)))

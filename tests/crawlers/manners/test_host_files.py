@@ -1,5 +1,6 @@
 """Files about a host: one flight for all who ask, kept for a day, and never more than 500 KiB."""
 
+import gzip
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -51,9 +52,17 @@ def test_robots_that_could_not_be_had_are_asked_for_again_only_after_a_pause(sit
 
 
 def test_a_file_ends_at_500_kib(site: Site, frontier: Path) -> None:
-    site.answers[TDM] = say("x" * 2**21)
+    site.answers[TDM] = say(("x" * 99 + "\n") * 2**14)
     ((status, body, error),) = crawl(files=[site.url(TDM)], frontier=frontier).outcomes[site.url(TDM)]
-    assert (status, len(body), error) == (200, 500 * 1024, None)
+    assert (status, len(body), error) == (200, 500 * 1024 // 100 * 100, None)
+
+
+def test_a_packed_file_that_is_cut_ends_with_a_whole_line_too(site: Site, frontier: Path) -> None:
+    packed = gzip.compress(("x" * 99 + "\n").encode() * 2**14, compresslevel=0)
+    site.answers[TDM] = say(packed, headers={"Content-Encoding": "gzip"})
+    ((status, body, error),) = crawl(files=[site.url(TDM)], frontier=frontier).outcomes[site.url(TDM)]
+    assert (status, error) == (200, None)
+    assert body.endswith("x\n") and 0 <= 500 * 1024 - len(body) < 2**16
 
 
 @pytest.mark.parametrize(

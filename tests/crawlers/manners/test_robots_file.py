@@ -5,9 +5,8 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from protego import Protego
 
-from crawlers.manners.robots_file import RobotsFile, decoded, looks_like_html, only_groups_of, robots_for_agents
+from crawlers.manners.robots_file import MOST_BYTES, RobotsFile, decoded, looks_like_html
 
 SITE = "https://a.example"
 RULES = """User-agent: GPTBot
@@ -85,32 +84,26 @@ def test_many_names_and_many_rules_take_no_minutes() -> None:
     assert time.perf_counter() - began < 5 and robots.allows(f"{SITE}/a")
 
 
-def test_for_each_agent_that_is_asked_about() -> None:
-    assert robots_for_agents(RULES, f"{SITE}/t/1", ["GPTBot", "CCBot"]) == {"GPTBot": False, "CCBot": True}
+@pytest.mark.parametrize("last", ["Disallow: /private/", "Disallow: /p", "Allow: /"])
+def test_the_line_in_which_a_long_file_is_cut_is_no_rule(last: str) -> None:
+    rules = f"User-agent: *\n{last}"
+    cut = rules.rindex("/") + 1
+    body = b"# \n" * ((MOST_BYTES - cut) // 3) + b"#" * ((MOST_BYTES - cut) % 3 - 1) + b"\n"
+    body = body[len(body) - (MOST_BYTES - cut) :] + rules.encode() + b"x" * 1000
+    robots = RobotsFile.read(body)
+    assert robots.allows(f"{SITE}/page") and robots.allows(f"{SITE}/private/1")
 
 
-NAMES = ["User-agent: *", "User-agent: tilth", "user agent tilth", "User-agent: GPTBot", "useragent:b*", "User-agent:"]
-RULE_LINES = [
-    "Disallow: /",
-    "Disallow: /a",
-    "Allow: /a/b",
-    "Allow: /",
-    "Crawl-delay: 4",
-    "Sitemap: x",
-    "",
-    "# all",
-    "?",
-]
-lines = st.lists(st.sampled_from(NAMES + RULE_LINES), max_size=25)
+@pytest.mark.parametrize("period", ["9" * 400, "9" * 400 + "d", "9" * 5000])
+def test_a_rate_beyond_all_numbers_fails_no_page(period: str) -> None:
+    robots = RobotsFile.read(f"User-agent: *\nRequest-rate: 1/{period}\nDisallow: /a\n".encode())
+    assert (robots.delay > 1e300 or robots.delay == 0) and not robots.allows(f"{SITE}/a")
 
 
-@given(lines, st.sampled_from(["/", "/a", "/a/b", "/c"]))
-def test_leaving_the_names_of_others_out_changes_nothing_for_us(rows: list[str], path: str) -> None:
-    text = "\n".join(rows)
-    whole, ours = Protego.parse(text), Protego.parse(only_groups_of(text, ["tilth"]))
-    assert ours.can_fetch(SITE + path, "tilth") == whole.can_fetch(SITE + path, "tilth")
-    assert ours.crawl_delay("tilth") == whole.crawl_delay("tilth")
-    assert list(ours.sitemaps) == list(whole.sitemaps)
+def test_bytes_that_are_no_utf_8_are_those_of_the_url() -> None:
+    robots = RobotsFile.read("User-agent: *\nDisallow: /privé\nDisallow: /xéy\n".encode("latin-1"))
+    allowed = {path: robots.allows(SITE + path) for path in ("/priv", "/priv%E9", "/privx", "/xy", "/x%e9y")}
+    assert allowed == {"/priv": True, "/priv%E9": False, "/privx": True, "/xy": True, "/x%e9y": False}
 
 
 @given(st.binary(max_size=2000))

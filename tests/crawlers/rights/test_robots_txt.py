@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawlers.manners.robots_file import robots_for_agents
+from crawlers.manners.robots_file import RobotsFile
 from crawlers.rights.robots_txt import RobotsEvidence
 
 
@@ -40,8 +40,8 @@ def test_whatever_the_file_says_nothing_is_raised(text):
 @given(
     st.lists(st.sampled_from(["Disallow: /", "Disallow:", "Allow: /", "Disallow: /t", "Crawl-delay: 1"]), max_size=4)
 )
-def test_every_agent_fares_as_the_parser_of_robots_txt_says(rules):
+def test_every_agent_fares_as_if_it_had_read_the_file_itself(rules):
     text = "\n".join(["User-agent: GPTBot", "User-agent: CCBot", *rules, "", "User-agent: ClaudeBot", *rules[1:]])
     url = "https://forum.example/t/1"
-    expected = robots_for_agents(text, url, ["GPTBot", "CCBot", "ClaudeBot"])
-    assert agents(text) == {agent: "allowed" if may else "disallowed" for agent, may in expected.items()}
+    files = {agent: RobotsFile.read(text.encode(), agent) for agent in ("GPTBot", "CCBot", "ClaudeBot")}
+    assert agents(text) == {agent: "allowed" if file.allows(url) else "disallowed" for agent, file in files.items()}
