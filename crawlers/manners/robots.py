@@ -11,6 +11,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 
 from crawlers.manners.host_files import ROBOTS, HostFile, host_files_of, root_of
+from crawlers.manners.hosts import TurnFarOff
 from crawlers.manners.robots_file import AGENT, RobotsFile, looks_like_html
 from crawlers.manners.turns import PATIENCE, back_to_frontier, hosts_of
 from crawlers.page_error import DisallowedByRobots
@@ -77,12 +78,19 @@ class RobotsAndDelay:
         return None
 
     async def allows(self, url: str) -> bool:
-        """Whether robots.txt of the URL's host allows it; where that is not known it is fetched, and else it is no."""
+        """Whether robots.txt of the URL's host allows it; where that is not known it is fetched.
+
+        Raises:
+            TurnFarOff: It cannot be had now, and says nothing of what it will allow then.
+        """
         try:
             known = await self._rules(url)
         except IgnoreRequest:
             return False
-        return not isinstance(known, HostFile) and known.rules.allows(url)
+        if isinstance(known, HostFile):
+            host = host_of(url)
+            raise TurnFarOff(host, max(known.again_at, self.hosts.ready_at(host)))
+        return known.rules.allows(url)
 
     async def sitemaps(self, root_url: str) -> tuple[str, ...]:
         """The sitemaps that robots.txt of the URL's host lists; none where it cannot be had."""

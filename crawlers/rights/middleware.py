@@ -10,6 +10,8 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 
 from crawlers.manners.host_files import ROBOTS, HostFile, host_files_of, root_of
+from crawlers.manners.hosts import TurnFarOff
+from crawlers.manners.robots import RobotsAndDelay
 from crawlers.manners.trouble import put_back
 from crawlers.page_error import RightsForbid
 from crawlers.rights.evidence import page_rights
@@ -26,13 +28,13 @@ LONG = 32 * 1024
 class Rights:
     """A downloader middleware that stands after robots.txt was obeyed.
 
-    Leaves in `request.meta["rights"]` the evidence of the host about the URL,
-    `{"items": [...]}`: from robots.txt, which
-    is there already, and from the TDM file, which is asked for once a day. Scrapy settings: `RIGHTS_TDMREP` (whether
-    it is), `RIGHTS_POLICY` (`RightsPolicy.declared`).
+    Leaves in `request.meta["rights"]` what the host says of the URL, `{"items": [...]}`: from robots.txt, which is
+    there already, and from the TDM file, which is asked for once a day where robots.txt allows it. Scrapy settings:
+    `RIGHTS_TDMREP` (whether it is asked for at all), `RIGHTS_POLICY` (`RightsPolicy.declared`).
     """
 
     def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
         self.files = host_files_of(crawler)
         self._tdmrep = crawler.settings.getbool("RIGHTS_TDMREP", True)
         declared = crawler.settings.get("RIGHTS_POLICY")
@@ -58,7 +60,9 @@ class Rights:
         root = root_of(request.url)
         robots = await self.files.get(root, ROBOTS)
         items: list[Item] = (await self._parsed(root, ROBOTS, robots, RobotsEvidence.read)).for_url(request.url)
-        if self._tdmrep:
+        if self._tdmrep and not await self._may_ask(root + PATH):
+            items.append(item("tdm-unreachable", "robots.txt disallows it", "tdmrep.json"))
+        elif self._tdmrep:
             file = await self.files.get(root, PATH)
             if file.error is not None and not file.given_up and "frontier_id" in meta:
                 return put_back(request, file.again_at)
@@ -74,6 +78,14 @@ class Rights:
         if not decision.fetch:
             raise RightsForbid("; ".join(SAID_IN_WORDS[reason] for reason in decision.reasons))
         return None
+
+    async def _may_ask(self, url: str) -> bool:
+        """Whether robots.txt allows a file that is no robots.txt (RFC 9309, section 2.2.2)."""
+        robots = self.crawler.get_downloader_middleware(RobotsAndDelay)
+        try:
+            return robots is None or await robots.allows(url)
+        except TurnFarOff:  # what was there for the page is no longer
+            return False
 
     async def _parsed(self, root: str, path: str, file: HostFile, read: Any) -> Any:
         """What `read` makes of the file's body, made once for each that was fetched."""

@@ -141,3 +141,12 @@ def test_no_tdm_file_is_asked_for_where_it_is_switched_off_and_one_that_fails_st
     store.let_go()
     assert ("tdm-unreachable" in kinds) is not switched_off
     assert site.count()["/.well-known/tdmrep.json"] == (0 if switched_off else 1)
+
+
+def test_the_tdm_file_is_not_asked_for_where_robots_txt_disallows_it(site: Site, tmp_path: Path) -> None:
+    site.robots("User-agent: *\nDisallow: /\nAllow: /open/\n")
+    site.answers["/open/1"] = say(post("open"))
+    store = gather(tmp_path / "project", [site.url("/open/1")])
+    assert ("tdm-unreachable", "robots.txt disallows it", "tdmrep.json") in said(store)["/open/1"]
+    store.let_go()
+    assert site.count() == {"/robots.txt": 1, "/open/1": 1}
