@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import defaultdict
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -12,38 +11,27 @@ from typing import Any
 
 from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.exceptions import (
-    CannotResolveHostError,
-    DownloadCancelledError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-)
+from scrapy.exceptions import DownloadCancelledError
 from scrapy.http import HtmlResponse, Response
 
-from crawlers.bounds import outside
 from crawlers.browser.chromium import Chromium, ContextKey
 from crawlers.browser.drawing import Blocked, Drawn, Order, TooLarge, draw
-from crawlers.browser.guard import Guard, Judge, Turn
+from crawlers.browser.guard import Guard, Turn
+from crawlers.browser.judging import DISALLOWED, Judges
 from crawlers.browser.login import log_in, logged_out
 from crawlers.browser.pool import MOST_MEMORY, MOST_PAGES, BrowserPool
-from crawlers.browser.sessions import Sessions
+from crawlers.browser.sessions import Sessions, State
 from crawlers.browser.steps import DrawnSource, Login
-from crawlers.manners.robots import RobotsAndDelay
+from crawlers.browser.unreached import of_browser, of_egress
+from crawlers.manners.hosts import TurnFarOff
 from crawlers.manners.turns import hosts_of
 from crawlers.page_error import BrowserLost, LoginFailed, OutOfScope, SessionOver, UnsafeAddress
+from crawlers.rights.words import item
 from crawlers.safety.egress import Egress
-from crawlers.safety.of_crawl import egress_of, gate_of
+from crawlers.safety.of_crawl import egress_of
+from crawlers.scope import host_of
 
-PATIENCE = 30.0
-"""Seconds that a page waits in its browser for a turn of a host; a page whose host is further off goes back."""
 NOT_OF_A_DRAWN_PAGE = frozenset({"content-encoding", "content-length", "transfer-encoding", "set-cookie"})
-TRANSPORT = {
-    "ERR_CONNECTION_REFUSED": DownloadConnectionRefusedError,
-    "ERR_NAME_NOT_RESOLVED": CannotResolveHostError,
-    "ERR_CONNECTION_RESET": DownloadFailedError,
-    "ERR_CONNECTION_CLOSED": DownloadFailedError,
-    "ERR_EMPTY_RESPONSE": DownloadFailedError,
-}
 
 
 class Browsers:
@@ -104,8 +92,14 @@ class Browsers:
                     drawn = await draw(chromium, guard, order)
                 else:
                     drawn = await self._draw_in_session(chromium, guard, order, source.login)
+        except TurnFarOff as far:
+            closed = hosts_of(self._crawler).closed(far.host)
+            if closed is None or far.host == host_of(request.url):
+                raise
+            # Nobody waits for that host, and the first one would be asked again and again.
+            raise OutOfScope(f"{far.host} is left for the next crawl: {closed}") from far
         except Blocked as blocked:
-            unsafe = await self._why_unsafe(blocked.url, source.name)
+            unsafe = await Judges(self._crawler, request).why_unsafe(blocked.url)
             if unsafe is not None:
                 raise UnsafeAddress(unsafe) from blocked
             notes["blocked"] = (blocked.url, blocked.why)
@@ -113,19 +107,19 @@ class Browsers:
         except TooLarge as error:
             raise DownloadCancelledError(str(error)) from error
         except PlaywrightError as error:
-            self._tell_why_it_did_not_get_out(source.name, request.url)
-            found = re.search(r"net::(ERR_\w+)", str(error))
-            if found is not None and found[1] in TRANSPORT:
-                raise TRANSPORT[found[1]](f"the browser says {found[1]}") from error
-            raise
+            why = self._why_it_did_not_come(source.name, request.url, str(error))
+            if why is None:
+                raise
+            raise why from error
         if drawn.notes:
             notes["waiting"] = "; ".join(drawn.notes)
+        _note_disallowed(request, drawn)
         request.meta["download_latency"] = drawn.seconds
         return _response(request, drawn)
 
     def _order(self, request: Request, source: DrawnSource) -> Order:
         context: dict[str, Any] = {"user_agent": self._agent} if self._agent else {}
-        signs_in = None
+        signs_in, judges = None, Judges(self._crawler, request)
         proxy = request.meta.get("proxy")
         if self._egress is not None:
             upstream = getattr(self._crawler, "proxies", {})[proxy] if proxy is not None else None
@@ -136,7 +130,8 @@ class Browsers:
         return Order(
             url=request.url,
             key=ContextKey(source.name, proxy),
-            judge=self._judge(request),
+            judge=judges.document,
+            judge_part=judges.part,
             timeout=self._timeout,
             max_bytes=self._max_bytes,
             wait_for=source.wait_for,
@@ -150,32 +145,13 @@ class Browsers:
         self._egress = await egress_of(self._crawler)
         return self._egress.launch_args()
 
-    def _turn(self, host: str) -> AbstractAsyncContextManager[Turn | None]:
-        return hosts_of(self._crawler).turn(host, at_most=PATIENCE)
+    def _turn(self, host: str, at_most: float) -> AbstractAsyncContextManager[Turn | None]:
+        return hosts_of(self._crawler).turn(host, at_most=at_most)
 
-    def _judge(self, request: Request) -> Judge:
-        spider: Any = self._crawler.spider
-
-        async def judge(url: str) -> str | None:
-            scope = spider.scope_of(request)
-            why = outside(scope, url) if scope is not None else None
-            why = why or await self._why_unsafe(url, request.meta.get("source"))
-            robots = self._crawler.get_downloader_middleware(RobotsAndDelay)
-            if why is None and robots is not None and not await robots.allows(url):
-                return "robots.txt disallows it"
-            return why
-
-        return judge
-
-    async def _why_unsafe(self, url: str, source: str | None) -> str | None:
-        """Why the source may not go to where the URL's host is; None when it may."""
-        return await gate_of(self._crawler).why_not(url, source)
-
-    def _tell_why_it_did_not_get_out(self, source: str, url: str) -> None:
-        """Raise what the egress knows of a request that did not get out; the browser only sees that it did not."""
+    def _why_it_did_not_come(self, source: str, url: str, said: str) -> Exception | None:
+        """What kept a page from coming: the egress knows more of it than the browser, which says `said`."""
         trouble = self._egress.trouble_of(source, url) if self._egress is not None else None
-        if trouble is not None:
-            raise trouble
+        return of_egress(trouble) if trouble is not None else of_browser(said)
 
     # -- sessions -----------------------------------------------------------------------------------------------------
     async def with_session(self, request: Request) -> Request:
@@ -240,21 +216,41 @@ class Browsers:
             if source in self._refused:
                 raise self._refused[source]
             state = self._sessions.state(source)
-            number = self._sessions.number(source) + (state is None)
-            key = replace(order.key, label=f"session {number}")
-            await chromium.forget(source, but=key)
-            if state is None:
-                context = await chromium.context(key, **order.context)
-                try:
-                    state = await log_in(context, guard, login, order.judge, signs_in=order.signs_in)
-                except LoginFailed as error:
-                    if not chromium.alive:
-                        raise BrowserLost("it died while it logged in") from error
-                    await chromium.forget(source)
-                    self._refused[source] = error
-                    raise
-                self._sessions.begin(source, state)
+            if state is not None:
+                key = _session_key(order, self._sessions.number(source))
+                await chromium.forget(source, but=key)
+                return replace(order, key=key, state=state)
+            key = _session_key(order, self._sessions.number(source) + 1)
+            state = await self._log_in(chromium, guard, replace(order, key=key), login)
+            self._sessions.begin(source, state)
             return replace(order, key=key, state=state)
+
+    async def _log_in(self, chromium: Chromium, guard: Guard, order: Order, login: Login) -> State:
+        """The state of a new session, in the order's context, which has no other yet."""
+        source = order.key.source
+        await chromium.forget(source)
+        context = await chromium.context(order.key, **order.context)
+        try:
+            return await log_in(context, guard, login, order.judge, order.judge_part, signs_in=order.signs_in)
+        except LoginFailed as error:
+            if not chromium.alive:
+                raise BrowserLost("it died while it logged in") from error
+            await chromium.forget(source)
+            self._refused[source] = error
+            raise
+
+
+def _session_key(order: Order, number: int) -> ContextKey:
+    return replace(order.key, label=f"session {number}")
+
+
+def _note_disallowed(request: Request, drawn: Drawn) -> None:
+    """Add to what is known of a page's rights how much of it robots.txt kept away."""
+    count = drawn.refused.get(DISALLOWED)
+    rights = request.meta.get("rights")
+    if count and rights is not None:
+        said = item("parts-disallowed", str(count), "browser")
+        request.meta["rights"] = {**rights, "items": [*rights.get("items", ()), said]}
 
 
 def _response(request: Request, drawn: Drawn) -> Response:

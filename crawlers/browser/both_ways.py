@@ -15,7 +15,7 @@ from crawlers.extraction.html_text import why_not_html
 from crawlers.page import Extraction, FetchedPage
 from crawlers.page_row import fetched_page
 
-OF_THE_ANSWER = ("warc", "fetched_at", "answer", "download_latency", "browser_notes", "playwright")
+OF_THE_ANSWER = ("warc", "fetched_at", "answer", "download_latency", "browser_notes", "playwright", "rights")
 """What middlewares leave in the meta of the request whose answer is kept."""
 
 Read = Callable[[Any, FetchedPage], Awaitable[Extraction]]

@@ -89,7 +89,7 @@ class Chromium:
             end_marked(own_mark)
             if playwright is not None:
                 await _stop(playwright)
-            raise BrowserLost(f"the browser did not start ({_first_line(error)})") from error
+            raise BrowserLost(f"the browser did not start ({first_line(error)})") from error
         return cls(playwright, browser, cdp, pid)
 
     @property
@@ -176,5 +176,6 @@ async def _pid(cdp: CDPSession) -> int:
     return next(int(each["id"]) for each in running["processInfo"] if each["type"] == "browser")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first words of an error of Playwright, which says much."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]

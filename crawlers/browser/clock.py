@@ -50,6 +50,11 @@ class Clock:
         """Whether something waits just now."""
         return self._waits > 0
 
+    def left_to_wait(self) -> float:
+        """Seconds for which waits may yet stop it."""
+        since = time.monotonic() - self._since if self._waits else 0.0
+        return max(0.0, self._longest_wait - self._waited - since)
+
     def seconds(self) -> float:
         """How long the page has been worked on."""
         now = time.monotonic()

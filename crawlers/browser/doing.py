@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from crawlers.browser.clock import Clock, TimeUp, in_time
-from crawlers.browser.guard import Watched
 from crawlers.browser.steps import Fill, Step
+from crawlers.browser.watched import Watched
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator, Page

@@ -12,10 +12,12 @@ from scrapy.exceptions import DownloadTimeoutError
 from crawlers.browser.chromium import Chromium, ContextKey
 from crawlers.browser.clock import Clock, TimeUp, heard, in_time
 from crawlers.browser.doing import Settled, do_steps
-from crawlers.browser.guard import Guard, Judge, Watched
+from crawlers.browser.guard import Guard
 from crawlers.browser.sessions import State
 from crawlers.browser.steps import Step
+from crawlers.browser.watched import Judge, Watched, nothing_against
 from crawlers.page_error import BrowserLost
+from crawlers.reading.values import clean
 
 if TYPE_CHECKING:
     from playwright.async_api import Page, Response
@@ -37,6 +39,7 @@ class Order:
         url: What is loaded.
         key: With which pages it shares cookies.
         judge: Asked for each document, why it may not be loaded.
+        judge_part: The same for whatever else the page asks for.
         timeout: Seconds until the document must be there and everything that it needs.
         max_bytes: At most so many bytes of HTML.
         wait_for, steps, images: As the source declares them.
@@ -48,6 +51,7 @@ class Order:
     url: str
     key: ContextKey
     judge: Judge
+    judge_part: Judge = nothing_against
     timeout: float = 30.0
     max_bytes: int = 10 * 2**20
     wait_for: str | None = None
@@ -68,6 +72,7 @@ class Drawn:
         html: Its document as it stands.
         notes: What could not be done, as `kind: a sentence`.
         seconds: How long it took, without waiting for turns.
+        refused: How many of its own requests the judges refused, by the reason.
     """
 
     url: str
@@ -76,6 +81,7 @@ class Drawn:
     html: str
     notes: tuple[str, ...]
     seconds: float
+    refused: Mapping[str, int] = field(default_factory=dict)
 
 
 class Blocked(Exception):
@@ -107,7 +113,7 @@ async def draw(chromium: Chromium, guard: Guard, order: Order) -> Drawn:
     if not chromium.alive:
         raise BrowserLost("it has died")
     clock = Clock()
-    watched = Watched(order.judge, clock, order.images, order.signs_in)
+    watched = Watched(order.judge, clock, order.judge_part, order.images, order.signs_in)
     guard.watch(watched)
     page = None
     healthy = False
@@ -180,9 +186,12 @@ async def _drawn(page: Page, watched: Watched, order: Order) -> Drawn:
         notes += await do_steps(page, settled, [Step(wait_for=order.wait_for, seconds=order.timeout)])
     if status < 400 and not notes:
         notes += await do_steps(page, settled, order.steps)
-    html = await in_time(clock, ANSWER_SECONDS, page.content())
+    # A script can leave half a character.
+    html = clean(await in_time(clock, ANSWER_SECONDS, page.content()))
     if len(html.encode()) > order.max_bytes:
         raise TooLarge(f"{len(html.encode()):,} bytes")
+    if watched.late:
+        notes.append(f"load: {watched.late} of the things that the page asks for could not have their turn in time")
     last = documents[-1] if documents else None
     headers = await in_time(clock, ANSWER_SECONDS, last.headers_array()) if last is not None else []
     return Drawn(
@@ -192,6 +201,7 @@ async def _drawn(page: Page, watched: Watched, order: Order) -> Drawn:
         html=html,
         notes=tuple(notes),
         seconds=clock.seconds(),
+        refused=dict(watched.refused),
     )
 
 

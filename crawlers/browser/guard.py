@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from crawlers.browser.clock import Clock
+from crawlers.browser.watched import Asked, Exchange, Watched
 from crawlers.manners.hosts import TurnFarOff
 from crawlers.scope import host_of
 
@@ -24,18 +23,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 30.0
+"""Seconds that a page's document waits in its browser for a turn of its host; a page whose host is further off goes
+back. What the page asks for then may wait as long as the page may wait at all."""
+IN_THE_PAGE = ("data:", "blob:", "about:")
 DECORATION = frozenset({"Image", "Font", "Media", "TextTrack"})
 IDLE = frozenset({"Ping", "CSPViolationReport", "Prefetch", "Manifest"})
-STREAMS = frozenset({"EventSource", "WebSocket"})
 MOST_DOCUMENTS = 20
 """A page whose main frame moves on more often than this runs in a circle."""
 MOST_REQUESTS = 1_000
-TOLD_ELSEWHERE = frozenset({"Document", "Other"})
-"""The end of a frame's document and of a worker's script is told in a session of their own."""
 UNREACHED = frozenset({"ConnectionClosed", "ConnectionReset", "ConnectionRefused", "ConnectionFailed", "TimedOut"})
-LONGEST_TURN = 2.0
-"""Seconds after an answer's head for which its body may hold the host's turn: a document that waits for a script of its
-own would otherwise wait for ever, and a stream has no end."""
 
 
 class Turn(Protocol):
@@ -48,72 +45,13 @@ class Turn(Protocol):
         """The host could not be reached, or broke off."""
 
 
-Turns = Callable[[str], AbstractAsyncContextManager[Turn | None]]
-"""Gives the turn of a host; entering it waits until the host may be asked."""
-
-Judge = Callable[[str], Awaitable[str | None]]
-"""Says why a document's URL may not be loaded; None when it may."""
+Turns = Callable[[str, float], AbstractAsyncContextManager[Turn | None]]
+"""Gives the turn of a host; entering it waits, at most so many seconds, until the host may be asked."""
 
 
-def no_turns(_host: str) -> AbstractAsyncContextManager[None]:
+def no_turns(_host: str, _at_most: float) -> AbstractAsyncContextManager[None]:
     """Every host may be asked at any time."""
     return nullcontext()
-
-
-@dataclass
-class Watched:
-    """A page that is being drawn, as the guard sees it.
-
-    Attributes:
-        judge: Asked for each document.
-        clock: Stands still while a request waits for its host.
-        images: Whether images are loaded.
-        signs_in: User name and password for the proxy that the page's requests leave through.
-        frame: The id of the main frame.
-        blocked: The first document of the main frame that was not let through, and why.
-        is_blocked: Set with `blocked`.
-        far_off: The host's turn is further off than is waited for; the page was not asked for.
-        frames: The ids of the frames in it.
-        documents, requests: How many it has asked for.
-        open: How many requests that could change the text are under way.
-        quiet_since: When the last of them ended, on the loop's clock.
-    """
-
-    judge: Judge
-    clock: Clock
-    images: bool = False
-    signs_in: tuple[str, str] | None = None
-    frame: str | None = None
-    blocked: tuple[str, str] | None = None
-    is_blocked: asyncio.Event = field(default_factory=asyncio.Event)
-    far_off: TurnFarOff | None = None
-    documents: int = 0
-    requests: int = 0
-    open: int = 0
-    quiet_since: float = 0.0
-    frames: set[str] = field(default_factory=set)
-    exchanges: dict[str, Exchange] = field(default_factory=dict)
-    known: set[str] = field(default_factory=set)
-    whole: dict[str, asyncio.Event] = field(default_factory=dict)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    async def has_frame(self, frame: str | None) -> bool:
-        """Whether a frame is the page's; what is told of it may come a moment after what it asks for."""
-        for _ in range(10):
-            if frame in self.frames:
-                return True
-            await asyncio.sleep(0.02)
-        return False
-
-
-@dataclass
-class Exchange:
-    """A request that was let through, until the head of its answer is there; `status` stays None when it failed."""
-
-    head: asyncio.Event = field(default_factory=asyncio.Event)
-    status: int | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    trouble: str | None = None
 
 
 class Guard:
@@ -128,6 +66,7 @@ class Guard:
         self._cdp = cdp
         self._turns = turns
         self._page: Watched | None = None
+        self._of_page: set[asyncio.Task[None]] = set()
         self._answers: set[asyncio.Task[None]] = set()
 
     async def stand(self) -> None:
@@ -143,105 +82,88 @@ class Guard:
 
     def leave(self) -> None:
         """The page is done: what it still asks for is refused, and its turns are given back."""
-        page, self._page = self._page, None
-        for task in page.tasks if page is not None else ():
+        self._page = None
+        for task in self._of_page:
             task.cancel()
 
     async def listen(self, session: CDPSession, page: Watched) -> None:
         """Hear from the page's own session when its answers are whole."""
-        session.on("Network.requestWillBeSent", lambda event: page.known.add(event["requestId"]))
-        for name in ("Network.loadingFinished", "Network.loadingFailed"):
-            session.on(name, lambda event: page.whole.setdefault(event["requestId"], asyncio.Event()).set())
-        session.on("Page.frameAttached", lambda event: page.frames.add(event["frameId"]))
+        traffic = page.traffic
+        session.on("Network.requestWillBeSent", traffic.sent)
+        session.on("Network.loadingFinished", traffic.ended)
+        session.on("Network.loadingFailed", traffic.ended)
+        session.on("Page.frameAttached", lambda event: traffic.frames.add(event["frameId"]))
         await session.send("Page.enable")
-        page.frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
+        traffic.main_frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
         await session.send("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
 
     def _paused(self, event: dict[str, Any]) -> None:
-        page = self._page
+        page, paused = self._page, event["requestId"]
         if "responseStatusCode" in event or "responseErrorReason" in event:
-            self._head(page, event)
+            if page is not None:
+                page.traffic.head(event)
+            self._soon(self._send("Fetch.continueRequest", {"requestId": paused}))
         elif page is None:
-            self._soon(self._refuse(event["requestId"]))
+            self._soon(self._refuse(paused))
         else:
-            task = asyncio.ensure_future(self._exchange(page, event))
-            page.tasks.add(task)
-            task.add_done_callback(page.tasks.discard)
-            task.add_done_callback(_heard)
+            self._keep(self._of_page, self._exchange(page, Asked.of(event, page.traffic.main_frame)))
 
-    def _head(self, page: Watched | None, event: dict[str, Any]) -> None:
-        exchange = page.exchanges.get(event["requestId"]) if page is not None else None
-        if exchange is not None:
-            exchange.status = event.get("responseStatusCode")
-            exchange.trouble = event.get("responseErrorReason")
-            exchange.headers = {each["name"].lower(): each["value"] for each in event.get("responseHeaders", ())}
-            exchange.head.set()
-        self._soon(self._send("Fetch.continueRequest", {"requestId": event["requestId"]}))
-
-    async def _exchange(self, page: Watched, event: dict[str, Any]) -> None:
+    async def _exchange(self, page: Watched, asked: Asked) -> None:
         """Judge a request, wait for the host's turn, let it through, and keep the turn until its answer is whole."""
-        paused, url = event["requestId"], event["request"]["url"]
-        counts = event["resourceType"] not in STREAMS
-        main = event["resourceType"] == "Document" and event.get("frameId") == page.frame
-        page.open += counts
-        answered = False
-        try:
-            if url.startswith(("data:", "blob:", "about:")):
-                answered = True
-                await self._send("Fetch.continueRequest", {"requestId": paused})
-                return
-            with page.clock.standing_still():  # robots.txt may have to be fetched first
-                why = await self._why_not(page, event, main)
-            if why is not None:
-                return
-            exchange = page.exchanges[paused] = Exchange()
-            async with AsyncExitStack() as turns:
+        if asked.url.startswith(IN_THE_PAGE):
+            await self._send("Fetch.continueRequest", {"requestId": asked.paused})
+            return
+        async with AsyncExitStack() as turns:
+            turns.enter_context(page.under_way(asked))
+            with ExitStack() as whatever_happens:
+                whatever_happens.callback(lambda: self._soon(self._refuse(asked.paused)))
                 try:
-                    with page.clock.standing_still():
-                        turn = await turns.enter_async_context(self._turns(host_of(url)))
+                    with page.clock.standing_still():  # robots.txt may have to be fetched first
+                        if not await self._may_pass(page, asked):
+                            return
+                        at_most = PATIENCE if asked.main else page.clock.left_to_wait()
+                        turn = await turns.enter_async_context(self._turns(host_of(asked.url), at_most))
                 except TurnFarOff as far:
-                    if main and page.documents == 1:
+                    page.late += 1
+                    if asked.main and not page.is_there:
                         page.far_off = far
                     return
-                answered = True
-                await self._send("Fetch.continueRequest", {"requestId": paused, "interceptResponse": True})
-                await exchange.head.wait()
-                if turn is not None and exchange.status is not None:
-                    turn.answered(exchange.status, exchange.headers)
-                elif turn is not None and exchange.trouble in UNREACHED:
-                    turn.failed(f"the browser could not reach it ({exchange.trouble})")
-                if main or event["resourceType"] not in TOLD_ELSEWHERE:
-                    await _until_whole(page, event.get("networkId"), exchange)
-        finally:
-            if not answered:
-                self._soon(self._refuse(paused))
-            page.exchanges.pop(paused, None)
-            page.open -= counts
-            page.quiet_since = asyncio.get_running_loop().time()
+                whatever_happens.pop_all()
+            exchange = page.traffic.exchanges[asked.paused] = Exchange()
+            turns.callback(page.traffic.exchanges.pop, asked.paused)
+            await self._send("Fetch.continueRequest", {"requestId": asked.paused, "interceptResponse": True})
+            await exchange.head.wait()
+            page.is_there |= asked.main and exchange.status is not None and not exchange.moved
+            if turn is not None and exchange.status is not None:
+                turn.answered(exchange.status, exchange.headers)
+            elif turn is not None and exchange.trouble in UNREACHED:
+                turn.failed(f"the browser could not reach it ({exchange.trouble})")
+            await page.traffic.until_whole(asked, exchange)
 
-    async def _why_not(self, page: Watched, event: dict[str, Any], main: bool) -> str | None:
-        kind, url = event["resourceType"], event["request"]["url"]
+    async def _may_pass(self, page: Watched, asked: Asked) -> bool:
+        """Whether a request is one that a page needs, and may be made; what the judges refuse is noted."""
         page.requests += 1
-        if not url.startswith(("http:", "https:")):
-            return "it is no http or https URL"
-        if kind in IDLE or (kind == "Other" and urlsplit(url).path == "/favicon.ico"):
-            return "it adds nothing to a page"
-        if kind in DECORATION and not page.images:
-            return "it is decoration"
-        if page.requests > MOST_REQUESTS:
-            return f"the page has asked for {MOST_REQUESTS} things already"
-        if kind != "Document":
-            return None
-        page.documents += main
-        if not main and not await page.has_frame(event.get("frameId")):
-            return "it is a window of its own"
+        if not asked.url.startswith(("http:", "https:")) or _adds_nothing(asked):
+            return False
+        if (asked.kind in DECORATION and not page.images) or page.requests > MOST_REQUESTS:
+            return False
+        if asked.main:
+            return await self._may_go(page, asked.url)
+        if asked.kind == "Document" and not await page.traffic.has_frame(asked.frame):
+            return False  # it is a window of its own
+        why = await (page.judge if asked.kind == "Document" else page.judge_part)(asked.url)
+        page.refused.update([why] if why is not None else ())
+        return why is None
+
+    async def _may_go(self, page: Watched, url: str) -> bool:
+        """Whether the page itself may be, or move on to, that document."""
+        page.documents += 1
         why = await page.judge(url)
-        if main and why is None and page.documents > MOST_DOCUMENTS:
+        if why is None and page.documents > MOST_DOCUMENTS:
             why = f"that is the page's move number {page.documents}"
-        if main and why is not None and page.blocked is None:
-            page.blocked = (url, why)
-            page.is_blocked.set()
-        return why
+        if why is not None:
+            page.block(url, why)
+        return why is None
 
     async def _authenticate(self, event: dict[str, Any]) -> None:
         answer: dict[str, str] = {"response": "CancelAuth"}
@@ -263,22 +185,17 @@ class Guard:
             pass  # the page was closed meanwhile, and with it the request
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        self._keep(self._answers, work)
+
+    def _keep(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
-        self._answers.add(task)
-        task.add_done_callback(self._answers.discard)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
         task.add_done_callback(_heard)
 
 
-async def _until_whole(page: Watched, network_id: str | None, exchange: Exchange) -> None:
-    """Wait for the end of an answer's body, where its end is told: of what a worker asks for it is not."""
-    moved = exchange.status is not None and 300 <= exchange.status < 400
-    if exchange.status is None or moved or network_id not in page.known:
-        return
-    try:
-        async with asyncio.timeout(LONGEST_TURN):
-            await page.whole.setdefault(network_id, asyncio.Event()).wait()
-    except TimeoutError:
-        pass
+def _adds_nothing(asked: Asked) -> bool:
+    return asked.kind in IDLE or (asked.kind == "Other" and urlsplit(asked.url).path == "/favicon.ico")
 
 
 def _heard(task: asyncio.Task[None]) -> None:

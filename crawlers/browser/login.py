@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from crawlers.browser.clock import Clock, TimeUp, in_time
-from crawlers.browser.guard import Guard, Judge, Watched
+from crawlers.browser.guard import Guard
+from crawlers.browser.watched import Judge, Watched, nothing_against
 from crawlers.page_error import LoginFailed
 from crawlers.scope import host_of
 
@@ -19,24 +20,34 @@ if TYPE_CHECKING:
 FIELD_SECONDS = 15.0
 
 
-async def log_in(context: BrowserContext, guard: Guard, login: Login, judge: Judge, **watched: Any) -> State:
+async def log_in(
+    context: BrowserContext,
+    guard: Guard,
+    login: Login,
+    judge: Judge,
+    judge_part: Judge = nothing_against,
+    *,
+    signs_in: tuple[str, str] | None = None,
+) -> State:
     """Fill in the form and send it; gives the state of the session.
 
     Args:
         context: Where the session begins.
         guard: Of the browser; no page may be drawn in it meanwhile.
         login: What is done.
-        judge: For documents outside the login page's host, which is allowed as the source names it.
-        watched: Further attributes of the watched page.
+        judge: For documents outside the login page's host.
+        judge_part: For those on it, for the source names it, and for whatever else its pages ask for.
+        signs_in: User name and password for the proxy that its requests leave through.
 
     Raises:
         LoginFailed: It did not come to `done_when`.
+        TurnFarOff: The login page's host may not be asked for a long time.
     """
     from playwright.async_api import Error as PlaywrightError
 
     user, password = _secret(login.username_env), _secret(login.password_env)
     clock = Clock()
-    page_watched = Watched(_with_login_host(judge, login), clock, **watched)
+    page_watched = Watched(_with_login_host(judge, judge_part, login), clock, judge_part, signs_in=signs_in)
     guard.watch(page_watched)
     page = None
     try:
@@ -49,6 +60,8 @@ async def log_in(context: BrowserContext, guard: Guard, login: Login, judge: Jud
             f'{login.url} was filled in, but nothing matched done_when = "{login.done_when}" in {login.seconds:g} s'
         ) from None
     except PlaywrightError as error:
+        if page_watched.far_off is not None:
+            raise page_watched.far_off from None
         # Playwright's own message may show what was typed.
         blocked = page_watched.blocked
         why = f"{blocked[0]} may not be loaded ({blocked[1]})" if blocked else _plain(error)
@@ -90,11 +103,11 @@ def logged_out(login: Login, url: str, html: str) -> bool:
     return bool(Selector(text=html, type="html").css(login.logged_out_when))
 
 
-def _with_login_host(judge: Judge, login: Login) -> Judge:
+def _with_login_host(elsewhere: Judge, there: Judge, login: Login) -> Judge:
     host = host_of(login.url)
 
     async def judged(url: str) -> str | None:
-        return None if host_of(url) == host else await judge(url)
+        return await (there if host_of(url) == host else elsewhere)(url)
 
     return judged
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from crawlers.browser.chromium import Chromium
+from crawlers.browser.chromium import Chromium, first_line
 from crawlers.browser.drawing import Drawn, Order, draw
 from crawlers.browser.guard import Guard, Turns, no_turns
 from crawlers.browser.watch import end_marked, start_watch
@@ -69,7 +69,13 @@ class BrowserPool:
 
     @asynccontextmanager
     async def browser(self) -> AsyncIterator[tuple[Chromium, Guard]]:
-        """A browser and its guard, for this caller alone."""
+        """A browser and its guard, for this caller alone.
+
+        Raises:
+            BrowserLost: It did not start, or died while the caller had it.
+        """
+        from playwright.async_api import Error as PlaywrightError
+
         async with self._places:
             chromium, guard = await self._take()
             try:
@@ -77,6 +83,10 @@ class BrowserPool:
             except BrowserLost:
                 await chromium.end(kindly=False)
                 raise
+            except PlaywrightError as error:
+                if chromium.alive:
+                    raise
+                raise BrowserLost(f"the browser died ({first_line(error)})") from error
             except asyncio.CancelledError:
                 await asyncio.shield(chromium.end(kindly=False))
                 raise
@@ -84,6 +94,8 @@ class BrowserPool:
                 await self._give_back(chromium, guard)
 
     async def _take(self) -> tuple[Chromium, Guard]:
+        from playwright.async_api import Error as PlaywrightError
+
         while self._idle:
             chromium, guard = self._idle.pop()
             if chromium.alive:
@@ -94,7 +106,13 @@ class BrowserPool:
         chromium = await Chromium.start(self._mark, await self._args() if self._args is not None else ())
         self.started += 1
         guard = Guard(chromium.cdp, self._turns)
-        await guard.stand()
+        try:
+            await guard.stand()
+        except BaseException as error:
+            await asyncio.shield(chromium.end(kindly=False))
+            if isinstance(error, PlaywrightError):
+                raise BrowserLost(f"the browser died as it began ({first_line(error)})") from error
+            raise
         return chromium, guard
 
     async def _give_back(self, chromium: Chromium, guard: Guard) -> None:

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -54,6 +55,8 @@ class Site(BaseHTTPRequestHandler):
             return self.send(200, f"<html><body class=plain>{article}</body></html>")
         if room == "drawn":
             return self.send(200, "<html><body class=app><div id=a></div><script src=/app.js></script></body></html>")
+        if room == "tells":
+            return self.send(200, f"<html><body>{article}<script>{self.server.script}</script></body></html>")
         if room == "app.js":
             script = "fetch('/data' + location.pathname).then(r => r.text()).then(t => a.innerHTML = t)"
             return self.send(200, script, "text/javascript")
@@ -94,6 +97,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Site)
         self.asked: list[tuple[float, str, str]] = []
         self.robots = ""
+        self.script = ""
         self.session = 100
         self.logins = 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -102,13 +106,21 @@ class Server(ThreadingHTTPServer):
         return sum(1 for _, asked, _ in self.asked if asked == path)
 
 
-@pytest.fixture
-def site() -> Iterator[Server]:
+@contextmanager
+def standing() -> Iterator[Server]:
     server = Server()
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def site() -> Iterator[Server]:
+    with standing() as server:
+        yield server
 
 
 @pytest.fixture
@@ -171,6 +183,22 @@ def test_one_crawl_fetches_some_pages_over_http_and_draws_others_under_one_crawl
     assert len(times) >= 8  # the pages, and what the drawn ones asked for
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.95 * 0.3
     assert all(agent.startswith("tilth/") for _, _, agent in site.asked)
+
+
+def test_what_a_page_asks_for_obeys_robots_txt_of_its_host_and_what_was_disallowed_is_noted(
+    project: Path, site: Server
+) -> None:
+    with standing() as other:
+        site.script = f"fetch('/private/1'); fetch('{other.url}/private/2'); fetch('{other.url}/plain/3')"
+        tells = source(site, "tells", "/tells/1", "/tells/2", render="browser", hosts=[other.url.split("//")[1]])
+        run(project, tells)
+        asked = [path for _, path, _ in site.asked + other.asked]
+        assert not [path for path in asked if path.startswith("/private/")]
+        assert (other.count("/robots.txt"), other.count("/plain/3")) == (1, 2)
+    for row in kept(project).values():
+        assert (row["error"], row["robots"], row["records_found"]) == (None, "allowed", 1)
+        said = [one for one in json.loads(row["rights"])["items"] if one["kind"] == "parts-disallowed"]
+        assert said == [{"kind": "parts-disallowed", "value": "2", "where": "browser"}]
 
 
 def test_auto_learns_which_pages_need_the_browser_and_says_why(project: Path, site: Server) -> None:

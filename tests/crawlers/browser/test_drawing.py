@@ -1,7 +1,8 @@
 """What becomes of a page in a real Chromium: steps, limits, and pages that misbehave."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from scrapy.exceptions import DownloadTimeoutError
 from crawlers.browser import drawing
 from crawlers.browser.chromium import ContextKey
 from crawlers.browser.drawing import Blocked, Drawn, Order, TooLarge
+from crawlers.browser.guard import PATIENCE
 from crawlers.browser.pool import BrowserPool
 from crawlers.browser.steps import Fill, Step
+from crawlers.manners.hosts import TurnFarOff
 from crawlers.page_error import BrowserLost
 from tests.crawlers.browser.scripted_site import Site, scripted_site
 
@@ -153,6 +156,71 @@ def test_a_document_that_may_not_be_loaded_is_not_asked_for_whoever_leads_there(
     page = draw("/leads", inside, judge=judge)
     assert "kept" in page.html and page.url == site.url + "/leads"
     assert site.asked["/secret"] == 0 and site.asked["/open"] == 1
+
+
+def test_whatever_a_page_asks_for_is_judged_first_and_what_is_refused_is_counted_and_the_page_kept(
+    draw: Callable[..., Drawn], site: Site
+) -> None:
+    async def judge(url: str) -> str | None:
+        return "robots.txt disallows it" if "/private/" in url else None
+
+    kinds = ("script.js", "fetched", "xhr", "style.css", "frame", "image.png", "worker.js")
+    site.pages |= {f"/private/{name}": "" for name in kinds} | {"/moves": (302, "", {"Location": "/private/moved"})}
+    html = """<link rel=stylesheet href=/private/style.css><p>kept</p><img src=/private/image.png>
+    <iframe src=/private/frame></iframe><script src=/private/script.js></script><script src=/open.js></script>
+    <script>fetch('/private/fetched'); fetch('/moves'); new Worker('/private/worker.js');
+    const x = new XMLHttpRequest(); x.open('GET', '/private/xhr'); x.send()</script>"""
+    site.pages["/open.js"] = "document.body.append('and ' + 'drawn')"
+    page = draw("/parts", html, judge=judge, judge_part=judge, images=True)
+    assert "kept" in page.html and "and drawn" in page.html and page.notes == ()
+    assert not [path for path in site.asked if path.startswith("/private/")] and site.asked["/open.js"] == 1
+    assert page.refused == {"robots.txt disallows it": 8}
+
+
+def test_a_part_that_gets_no_turn_in_time_is_a_note(loop: asyncio.AbstractEventLoop, site: Site) -> None:
+    @asynccontextmanager
+    async def turns(_host: str, at_most: float) -> AsyncIterator[None]:
+        if at_most != PATIENCE:  # only the document's own
+            assert 590 < at_most <= 600
+            raise TurnFarOff("127.0.0.1", 0.0)
+        yield
+
+    site.pages |= {"/hurried": "<p>kept</p><script src=/late.js></script>", "/late.js": ""}
+    pool = BrowserPool(at_once=1, turns=turns)
+    order = Order(site.url + "/hurried", ContextKey("s"), anywhere)
+    try:
+        page = loop.run_until_complete(pool.draw(order))
+    finally:
+        loop.run_until_complete(pool.close())
+    assert "kept" in page.html and site.asked["/late.js"] == 0
+    assert page.notes == ("load: 1 of the things that the page asks for could not have their turn in time",)
+
+
+def test_a_redirect_to_a_host_whose_turn_is_far_off_puts_the_page_back(
+    loop: asyncio.AbstractEventLoop, site: Site
+) -> None:
+    asked: list[str] = []
+
+    @asynccontextmanager
+    async def turns(host: str, _at_most: float) -> AsyncIterator[None]:
+        asked.append(host)
+        if len(asked) > 1:
+            raise TurnFarOff(host, 7.0)
+        yield
+
+    site.pages["/away"] = (302, "", {"Location": "/elsewhere"})
+    pool = BrowserPool(at_once=1, turns=turns)
+    try:
+        with pytest.raises(TurnFarOff) as far:
+            loop.run_until_complete(pool.draw(Order(site.url + "/away", ContextKey("s"), anywhere)))
+    finally:
+        loop.run_until_complete(pool.close())
+    assert far.value.ready_at == 7.0
+
+
+def test_half_a_character_in_a_drawn_page_costs_that_character_alone(draw: Callable[..., Drawn]) -> None:
+    page = draw("/half-a-smile", "<p id=p></p><script>p.textContent = 'so ' + '\\u{1F600}'.slice(0, 1)</script>")
+    assert "so \ufffd" in page.html and page.html.encode()
 
 
 def test_a_page_that_moves_on_without_end_comes_to_one(draw: Callable[..., Drawn], site: Site) -> None:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from crawlers.browser import drawing
-from crawlers.browser.chromium import ContextKey
+from crawlers.browser.chromium import Chromium, ContextKey
 from crawlers.browser.drawing import Drawn, Order
 from crawlers.browser.pool import BrowserPool
 from crawlers.page_error import BrowserLost
@@ -73,6 +73,33 @@ def test_a_browser_that_was_stopped_is_given_up_and_killed(site: Site, monkeypat
             await page(site, "/1", pool)
         assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
         monkeypatch.undo()
+        assert "page 1" in (await page(site, "/1", pool)).html
+
+    in_pool(work, at_once=1)
+
+
+def test_a_browser_that_dies_between_its_pages_or_in_other_work_is_lost_and_none_stays_behind(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(pool: BrowserPool) -> None:
+        with pytest.raises(BrowserLost):
+            async with pool.browser() as (chromium, _):
+                psutil.Process(chromium._pid).kill()
+                await chromium.context(ContextKey("s"))
+
+        begun: list[Chromium] = []
+        start = Chromium.start
+
+        async def dies_at_once(*args: Any) -> Chromium:
+            begun.append(await start(*args))
+            psutil.Process(begun[0]._pid).kill()
+            return begun[0]
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Chromium, "start", dies_at_once)
+            with pytest.raises(BrowserLost):
+                await page(site, "/1", pool)
+        assert begun[0]._ended
         assert "page 1" in (await page(site, "/1", pool)).html
 
     in_pool(work, at_once=1)
