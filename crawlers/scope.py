@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url, safe_url_string
 
@@ -13,19 +13,50 @@ from crawlers.fetched_source import FetchedSource
 from crawlers.page import Link
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+NOT_IN_HOST = re.compile(r"[^!-~]|[\"#/<>?@\\^`{|}]")
+"""No host's name has these; one with other letters is written in ASCII (IDNA) by then."""
 HOSTS_NAMED = 5
 
 
 def canonical_url(url: str) -> str | None:
-    """The URL as w3lib writes it, without its fragment, or None when it is no http or https URL."""
+    """The URL as it is asked for: as written, for a server may mean something by the order of a query.
+
+    What no URL may hold is percent-encoded; its fragment, its scheme's own port and dots in its path are resolved away,
+    as a browser does. None when it is no http or https URL.
+    """
     try:
-        parts = urlsplit(url)
-        if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:
+        if urlsplit(url).scheme.lower() not in DEFAULT_PORTS:
             return None
-        _ = parts.port  # raises on a port that is none
-        return canonicalize_url(safe_url_string(url))
+        parts = urlsplit(safe_url_string(url))
+        if not parts.hostname or NOT_IN_HOST.search(parts.hostname):
+            return None
+        user, at, host = parts.netloc.rpartition("@")
+        if parts.port == DEFAULT_PORTS[parts.scheme]:  # raises on a port that is none
+            host = host.rpartition(":")[0]
+        return urlunsplit((parts.scheme, user + at + host, _without_dots(parts.path) or "/", parts.query, ""))
     except ValueError:
         return None
+
+
+def _without_dots(path: str) -> str:
+    """RFC 3986, section 5.2.4; dots that are percent-encoded are dots, as in the URL standard."""
+    segments = path.split("/")
+    plain = [segment.lower().replace("%2e", ".") if len(segment) <= len("%2e%2e") else "" for segment in segments]
+    if "." not in plain and ".." not in plain:
+        return path
+    kept: list[str] = []
+    for segment, dots in zip(segments[1:], plain[1:], strict=True):
+        if dots == "..":
+            del kept[-1:]
+        elif dots != ".":
+            kept.append(segment)
+    return "/" + "/".join([*kept, ""] if plain[-1] in (".", "..") else kept)
+
+
+@lru_cache(maxsize=4_096)
+def identity_of(url: str) -> str:
+    """What the canonical URLs of one page have in common: whatever the order of its query, and how it is encoded."""
+    return str(canonicalize_url(url))
 
 
 @lru_cache(maxsize=4_096)  # each URL is asked about some ten times while it is fetched
@@ -33,6 +64,7 @@ def host_of(url: str) -> str:
     """`host` or `host:port`; a scheme's own port is left out, so that http and https of one host are the same."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
     return host if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
@@ -50,7 +82,8 @@ class Scope:
         starts = [url for url in map(canonical_url, self.source.start) if url]
         set_ = object.__setattr__
         set_(self, "starts", frozenset(starts))
-        set_(self, "hosts", frozenset(map(host_of, starts)) | frozenset(self.source.hosts))
+        named = [f"{scheme}://{host}" for host in self.source.hosts for scheme in DEFAULT_PORTS]
+        set_(self, "hosts", frozenset(map(host_of, [*starts, *named])))
         # A pattern that begins with the scheme names the host itself.
         set_(self, "allow", tuple((re.compile(p), p.lstrip("^(?:").startswith("http")) for p in self.source.allow))
         set_(self, "deny", tuple(re.compile(p) for p in self.source.deny))

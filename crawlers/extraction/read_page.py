@@ -15,7 +15,7 @@ from crawlers.extraction.main_text import main_text
 from crawlers.fetched_source import FetchedSource
 from crawlers.page import Extraction, FetchedPage, FoundRecord, Link
 from crawlers.page_records import PageRecords
-from crawlers.scope import canonical_url
+from crawlers.scope import canonical_url, identity_of
 
 
 def read_page(source: PageRecords, page: FetchedPage) -> Extraction:
@@ -95,7 +95,8 @@ def _read_whole(source: PageRecords, page: HtmlPage, found: Found) -> None:
     if missing:
         found.error = f'soft-404: the page calls itself "{missing}", though the server answered that it is there'
     if words and not missing:
-        found.records.append(FoundRecord(0, canonical_url(page.url), words, metadata))
+        url = canonical_url(page.url)
+        found.records.append(FoundRecord(0, url and identity_of(url), words, metadata))
     elif not found.images:
         found.empty = 1
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.leases import LeaseLost, lives, this_process
+from crawlers.scope import identity_of
 
 LONGEST_WAIT = 86_400.0
 """Seconds: a row that would wait longer was put back by a clock that has gone backwards since."""
@@ -66,8 +67,8 @@ class Fetched:
 
 
 def fingerprint(role: str, url: str) -> bytes:
-    """16 bytes that name a request within its source."""
-    return hashlib.sha256(f"{role}\n{url}".encode()).digest()[:16]
+    """16 bytes that name a request within its source; the same for every order of the URL's query."""
+    return hashlib.sha256(f"{role}\n{identity_of(url)}".encode()).digest()[:16]
 
 
 class Queue:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -91,5 +91,5 @@ def _joined(base: str, said: Any) -> str | None:
 
 def _with(url: str, params: Mapping[str, str]) -> str:
     parts = urlsplit(url)
-    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in params]
-    return urlunsplit(parts._replace(query=urlencode([*kept, *params.items()])))
+    as_written = [one for one in parts.query.split("&") if one and unquote_plus(one.partition("=")[0]) not in params]
+    return urlunsplit(parts._replace(query="&".join([*as_written, urlencode(params)] if params else as_written)))

@@ -77,7 +77,7 @@ def test_links_are_resolved_cleaned_and_given_once() -> None:
     <a class=go href=" 1 ">again</a><a class=go href="2" rel="external nofollow">no</a><a href="3">not asked for</a>
     <a class=go href="mailto:x@y">m</a><a class=go href="http://[">bad</a><a class=go>none</a>"""
     links = extract(site(follow=".go"), URL, page.encode()).links
-    assert [link.url for link in links] == ["http://a.example/t/1", "http://a.example/u?a=1&b=2"]
+    assert [link.url for link in links] == ["http://a.example/t/1", "http://a.example/u?b=2&a=1"]
 
 
 def test_without_follow_no_link_is_given() -> None:
@@ -184,3 +184,10 @@ def test_a_short_page_gives_its_main_part_without_the_menu() -> None:
     <p>The pool is closed today.</p><button>Reply</button></main><footer>Imprint</footer>"""
     found = extract(read_source({"name": "x", "start": [URL]}), URL, page.encode())
     assert [record.text for record in found.records] == ["Closed\nThe pool is closed today."]
+
+
+def test_a_page_that_is_a_record_has_one_key_whatever_the_order_of_its_query() -> None:
+    body = "".join(f"<p>Paragraph {i} of a long enough main text that a reader would come for.</p>" for i in range(5))
+    source, page = read_source({"name": "x", "start": [URL]}), f"<main>{body}</main>".encode()
+    keys = {extract(source, f"{URL}?{query}", page).records[0].natural_key for query in ("b=2&a=1", "a=1&b=2")}
+    assert keys == {f"{URL}?a=1&b=2"}
