@@ -102,13 +102,14 @@ def to_remember(row: Mapping[str, Any], source_id: str, end: PageEnd, known: Fet
     """What the frontier keeps of a page for the next time."""
     asked = replace(known, fetched_at=datetime.fromisoformat(row["fetched_at"]).timestamp(), page_id=row["page_id"])
     if row["status"] is None or not 200 <= row["status"] < 300:  # what it was before stays known
+        was_read = end.extraction is not NOTHING or (end.unchanged and end.error is None)
         return replace(
             asked,
             status=known.status if end.unchanged else row["status"],
             etag=row["etag"] or known.etag,
             last_modified=row["last_modified"] or known.last_modified,
             text_hash=end.extraction.text_hash or known.text_hash,
-            source_id=source_id if end.unchanged and end.error is None else known.source_id,
+            source_id=source_id if was_read else known.source_id,
             gave_records=_gave(end) if end.extraction is not NOTHING else known.gave_records,
         )
     return replace(

@@ -1,6 +1,6 @@
 """One source in the process that fetches: its declaration, its bounds, and how far its pass is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +25,8 @@ class SourceRun:
         pages: Fetched in the pass, of those that count against `max_pages`.
         closed: No more of them are taken, for the limit is reached.
         caps: What ends walks without end.
+        starts: The hosts of its start pages.
+        answered: Those of them that gave a page.
     """
 
     source: Any
@@ -35,6 +37,8 @@ class SourceRun:
     number: int = 1
     pages: int = 0
     closed: bool = False
+    starts: frozenset[str] = frozenset()
+    answered: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, spec: SourceSpec, frontier: Frontier) -> "SourceRun":

@@ -108,7 +108,9 @@ class CrawlSpider(Spider):
         """The Scrapy request of a row; None where its source no longer goes there, and then it is skipped."""
         run = self.runs[row["source"]]
         away = run.why_not(row["url"], row["role"])
-        why = f"scope: {away}" if away else run.caps.closed(row["url"]) if row["depth"] else None
+        why = f"scope: {away}" if away else None
+        if why is None and row["depth"] and row["fetched_at"] is None:  # a page that is known may have changed
+            why = run.caps.closed(row["url"])
         if why is not None:
             self.queue.skip(row["id"], why)
             return None
@@ -204,8 +206,11 @@ class CrawlSpider(Spider):
         for warc in self._warcs.values():
             warc.close()
         if reason == "finished" and self.fatal is None:
-            for name in self.runs:
-                self.passes.end(name)
+            closed = self._scheduler.hosts.closed_hosts().keys()
+            for run in self.runs.values():
+                # The next crawl goes on where a start host gave pages; others, such as one that images lie on, may
+                # never answer, and what they have left goes into the next pass.
+                self.passes.end(run.name, but=closed - run.answered)
 
     # -- what middlewares ask -------------------------------------------------------------------------------------
     def warc_of(self, request: Request) -> WarcFile:
@@ -239,6 +244,7 @@ class CrawlSpider(Spider):
         begun = self.passes.begin(run.name, run.source_id, recrawl_after=run.recrawl_after)
         run.number, run.pages = begun.number, begun.pages
         links: list[Link] = run.module.start(run.source)
+        run.starts = frozenset(host_of(link.url) for link in links)
         with self.frontier.transaction():
             self.queue.add([wanted_by(run, link, 0) for link in links], run.number)
             self.passes.ask_again(run.name, run.number, [fingerprint(link.role, link.url) for link in links])
@@ -257,6 +263,8 @@ class CrawlSpider(Spider):
             self._scheduler.stir(run.name, wanted.host)
         self._scheduler.let_go(meta["frontier_id"])
         run.pages += kept.counts
+        if kept.error is None and host_of(meta["asked"]) in run.starts:
+            run.answered.add(host_of(meta["asked"]))
         self.tally.too_deep.update({run.name: kept.too_deep} if kept.too_deep else {})
         error = "robots: " if meta.get("robots") == "disallowed" else kept.error
         self.tally.count(host_of(meta["asked"]), kept.records, error, kept.seconds)

@@ -107,7 +107,12 @@ CREATE TABLE proxies (proxy TEXT PRIMARY KEY, state TEXT);
 CREATE TABLE live (name TEXT PRIMARY KEY, value TEXT, at REAL);
 """
 
-VERSIONS = (VERSION_1, VERSION_2)
+VERSION_3 = """
+-- 1: it was begun by another declaration than it has now
+ALTER TABLE passes ADD COLUMN mixed INTEGER NOT NULL DEFAULT 0;
+"""
+
+VERSIONS = (VERSION_1, VERSION_2, VERSION_3)
 
 
 def statements(script: str) -> list[str]:

@@ -169,20 +169,6 @@ def test_fifty_deaths_in_short_succession_are_not_held_against_a_page(frontier: 
     assert queue.skipped("forum") == []
 
 
-def test_a_page_that_was_left_alone_for_deaths_is_tried_again_in_the_next_pass(
-    frontier: Frontier, queue: Queue
-) -> None:
-    passes = Passes(frontier)
-    passes.begin("forum", "v1")
-    queue.add([wanted(1)])
-    frontier.write("UPDATE requests SET deaths = ?", [DEATHS_FORGIVEN])
-    queue.lease("forum", "a.example")
-    die(frontier)
-    assert queue.take_back() == (0, 1) and passes.end("forum")
-    passes.begin("forum", "v1")
-    assert numbers(queue) == [1]
-
-
 def test_what_is_released_is_queued_again_and_no_death_is_counted(frontier: Frontier, queue: Queue) -> None:
     queue.add([wanted(1), wanted(2)])
     queue.lease("forum", "a.example")
@@ -228,37 +214,6 @@ def test_an_inner_transaction_is_undone_with_the_outer(frontier: Frontier, queue
             queue.add([wanted(2)])
         raise KeyboardInterrupt
     assert numbers(queue) == []
-
-
-def test_a_new_pass_asks_again_for_what_is_old_enough(frontier: Frontier, queue: Queue) -> None:
-    passes = Passes(frontier)
-    assert passes.begin("forum", "v1", now=100.0).number == 1
-    queue.add([wanted(1), wanted(2)])
-    for at in (50.0, 90.0):
-        row = queue.lease("forum", "a.example")
-        assert row is not None
-        queue.done(row["id"], Fetched(200, at))
-    assert passes.begin("forum", "v1", now=100.0).continued
-    assert passes.end("forum")
-    begun = passes.begin("forum", "v1", recrawl_after=30.0, now=100.0)
-    assert (begun.number, begun.continued) == (2, False)
-    assert numbers(queue) == [1]
-
-
-def test_a_pass_with_something_queued_does_not_end(frontier: Frontier, queue: Queue) -> None:
-    passes = Passes(frontier)
-    passes.begin("forum", "v1")
-    queue.add([wanted(1)])
-    assert not passes.end("forum")
-    row = queue.lease("forum", "a.example")
-    assert row is not None and not passes.end("forum")
-    queue.put_back(row["id"], not_before=1.0, tries=1)
-    assert not passes.end("forum")
-    queue.wake(["forum"])
-    row = queue.lease("forum", "a.example")
-    assert row is not None
-    queue.skip(row["id"], "scope: away")
-    assert passes.end("forum")
 
 
 def test_a_frontier_of_version_1_keeps_its_outbox(tmp_path: Path) -> None:
