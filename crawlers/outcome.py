@@ -236,6 +236,23 @@ class Outcome:
                 self._told.append(Trouble(name, message, refused=True, field=("start", position)))
                 break
 
+    def hear_left(self, source: str, waiting: Mapping[str, int], closed: Mapping[str, str]) -> None:
+        """Tell what a source has left for the next crawl: how many URLs on which closed hosts, and why; most first."""
+        told = {
+            host_of(start) for t in self._told if t.refused and t.source == source for start in self._starts(source)
+        }
+        left = sorted((-count, host) for host, count in waiting.items() if host in closed and host not in told)
+        for count, host in left[:TOLD]:
+            urls = f"{-count} {'URL' if count == -1 else 'URLs'} on {host} {'is' if count == -1 else 'are'}"
+            message = f'source "{source}": {urls} left for the next crawl, for {closed[host]}.'
+            self._told.append(Trouble(source, message))
+        if rest := left[TOLD:]:
+            message = f"{-sum(count for count, _ in rest)} URLs on {len(rest)} more hosts are left for the next crawl."
+            self._told.append(Trouble(source, f'source "{source}": {message}'))
+
+    def _starts(self, source: str) -> Sequence[str]:
+        return tuple(self._tallies[source].source.start)
+
     def hear(self, drained: Drained) -> None:
         """Count a batch that is in the store."""
         self.new += drained.new
