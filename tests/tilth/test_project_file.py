@@ -5,7 +5,8 @@ import pytest
 from store.errors import RequestError
 from store.rights import RightsPolicy
 from tilth.first_steps import ProjectExists, make_project
-from tilth.project_file import ProjectFileError, RightsSection, read_project_file
+from tilth.project_file import ProjectFileError, read_project_file
+from tilth.sections import RightsSection
 from tilth.toml_lines import line_of
 
 GOOD = '[project]\nname = "x"\n[schema]\nclasses = ["a", "b"]\n'
@@ -96,7 +97,7 @@ name = "forum"
 [rights.forbids]
 tdm-reservation = "label"
 [rights.permission.forum]
-licence = "CC-BY-4.0"
+license = "CC-BY-4.0"
 note = "written consent of 2026-01-01"
 """
 
