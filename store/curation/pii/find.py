@@ -4,15 +4,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from store.curation.pii.cards import cards
 from store.curation.pii.national_ids import national_ids
-from store.curation.pii.numbers import cards, emails, ibans, ip_addresses
+from store.curation.pii.numbers import emails, ibans, ip_addresses
 from store.curation.pii.phones import phones, require_known
 from store.curation.pii.presidio import name_finder
 from store.curation.pii.spans import Span, settled
 from store.curation.settings import CurationSettings
 
-VERSION = "patterns-1"
-_ANY = re.compile(r"\d|@|[(\[{] ?at ?[)\]}]", re.IGNORECASE)
+VERSION = "patterns-2"
+_ANY = re.compile(r"\d|@|[(\[{] ?at ?[)\]}]| dot ", re.IGNORECASE)
 
 
 def find_pii(text: str, regions: Sequence[str] = ()) -> list[Span]:

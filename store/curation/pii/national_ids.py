@@ -52,8 +52,13 @@ def _is_nino(written: str) -> bool:
     return written[:2] not in ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ")
 
 
+def _is_spaced_ssn(written: str) -> bool:
+    return bool(ssn.is_valid(written.replace(" ", "")))
+
+
 IDS = (
     _id("us-ssn", r"[0-9]{3}-[0-9]{2}-[0-9]{4}", ssn.is_valid, r"\bssn\b|social security", 0.7),
+    _id("us-ssn", r"[0-9]{3} [0-9]{2} [0-9]{4}|[0-9]{9}", _is_spaced_ssn, r"\bssn\b|social security", None),
     _id(
         "gb-nino",
         r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]",

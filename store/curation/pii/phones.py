@@ -21,9 +21,10 @@ _SAYS_PHONE = re.compile(
 _SAYS_OTHER = re.compile(
     r"(?:order|invoice|ticket|\bref|\bcase|tracking|account|parcel|shipment|serial|\bisbn|\bissn|\bsku\b|\bpart\b|article"
     r"|konto|bestell|auftrag|rechnung|kunden|artikel|commande|facture|pedido|factura|ordine|fattura|\bno\.?|\bnr\.?"
-    r"|\bid\b|#)[\w\s.:#-]{0,12}$",
+    r"|\bid\b|\bzip|post ?code|postal|\bplz\b|\bsiren\b|\bsiret\b|\bvat\b|#)[\w\s.:#-]{0,12}$",
     re.IGNORECASE,
 )
+_TIMES = re.compile(r"(?:[01][0-9]|2[0-4])[0-5][0-9]-(?:[01][0-9]|2[0-4])[0-5][0-9]")
 CONTEXT = 30
 
 
@@ -52,7 +53,7 @@ def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
         yield Span(found.start, found.end, "phone", "international", 0.9)
     for region in regions:
         for found in PhoneNumberMatcher(text, region, leniency=Leniency.STRICT_GROUPING):
-            if found.raw_string.startswith("+"):
+            if found.raw_string.startswith("+") or _TIMES.fullmatch(found.raw_string):
                 continue
             before = text[max(0, found.start - CONTEXT) : found.start]
             if _SAYS_PHONE.search(before):

@@ -1,5 +1,6 @@
 """A place in a text where personal data stands."""
 
+from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,8 +26,11 @@ class Span:
 
 def settled(spans: Iterable[Span]) -> list[Span]:
     """Spans that do not overlap, in order: of those that do, the surest stays, then the longest, then the first."""
-    kept: list[Span] = []
+    kept: list[Span] = []  # in order
     for span in sorted(spans, key=lambda one: (-one.confidence, one.start - one.end, one)):
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
-            kept.append(span)
-    return sorted(kept)
+        place = bisect(kept, span)
+        after_last = place == 0 or kept[place - 1].end <= span.start
+        before_next = place == len(kept) or span.end <= kept[place].start
+        if after_last and before_next:
+            kept.insert(place, span)
+    return kept
