@@ -61,7 +61,7 @@ class Declaration(BaseModel):
 
     Attributes:
         name: Names the source in the store; records of one name are one collection.
-        kind: Which module of `crawlers.kinds` reads it.
+        kind: What kind of source it is, "site" unless written: the module of `crawlers.kinds` that reads it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -134,7 +134,8 @@ class TrainingSection(Section):
 
 
 class ForbidsSection(Section):
-    """`[rights.forbids]`: by kind of evidence, the earliest act that it forbids.
+    """`[rights.forbids]`: by kind of evidence, the earliest act that it forbids, "nothing", "publish", "label" or
+    "fetch".
 
     Attributes:
         noai: Of `noai` and `noml`.

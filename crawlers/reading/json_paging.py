@@ -13,7 +13,13 @@ from crawlers.reading.values import as_key
 
 
 class _Paging(BaseModel):
-    """Attributes: `param` says which page; `size_param` asks for `size` records a page."""
+    """How the URL says which page is wanted.
+
+    Attributes:
+        param: The URL's parameter that says which page.
+        size_param: The parameter that says how many records a page has.
+        size: What is put there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -23,19 +29,31 @@ class _Paging(BaseModel):
 
 
 class Page(_Paging):
-    """Pages by number: `param` counts up from `start`."""
+    """Pages by number.
+
+    Attributes:
+        start: The number of the first page.
+    """
 
     start: int = Field(default=1, ge=0)
 
 
 class Offset(_Paging):
-    """Pages by offset: `param` grows by the number of records that came."""
+    """Pages by offset: `param` grows by the number of records that came.
+
+    Attributes:
+        start: The offset of the first page.
+    """
 
     start: int = Field(default=0, ge=0)
 
 
 class Cursor(_Paging):
-    """Pages by cursor: what the JMESPath `path` finds in an answer is the next one's `param`."""
+    """Pages by cursor.
+
+    Attributes:
+        path: JMESPath of the cursor in an answer, which is the next one's `param`.
+    """
 
     path: str
 
