@@ -4,7 +4,6 @@ It ends when its standard input ends, so that a parent's death is its own. What 
 of JSON on standard output, and ends with exit code 1.
 """
 
-import errno
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ from typing import Any
 
 from crawlers.crawl_spec import CrawlSpec
 from crawlers.frontier.file import Frontier, NoSpace
+from crawlers.full_disk import is_full
 from crawlers.scrapy_settings import scrapy_settings
 from store.errors import TilthError
 
@@ -57,7 +57,7 @@ def _for_a_browser(spec: CrawlSpec, others: dict[str, Any]) -> dict[str, Any]:
 
 def say_failure(error: BaseException) -> None:
     """Tell the parent why this process cannot go on."""
-    full = isinstance(error, NoSpace) or (isinstance(error, OSError) and error.errno == errno.ENOSPC)
+    full = isinstance(error, NoSpace) or is_full(error)
     message = str(error).rstrip(".") if isinstance(error, TilthError) else f"{type(error).__name__}: {error}"
     print(json.dumps({"kind": "disk-full" if full else "failed", "message": message}), flush=True)
 

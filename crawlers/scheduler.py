@@ -18,7 +18,6 @@ object `crawler.hosts` with `may_start(host)` and `ready_at(host)`, no host is a
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
 import os
 import pickle
@@ -31,22 +30,28 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy import Request, Spider
 from scrapy.core.scheduler import BaseScheduler
-from scrapy.utils.asyncio import call_later
 from scrapy.utils.request import request_from_dict
 
+from crawlers.engine_slot import SHORTEST_SLEEP, EngineSlot
 from crawlers.every_host import EveryHost, Hosts
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.leases import this_process
 from crawlers.frontier.queue import Fetched, Queue, Wanted
+from crawlers.host_ring import HostRing
 from crawlers.scope import host_of
 from store.errors import TilthError
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
-SHORTEST_SLEEP = 0.005
 SECONDS_BETWEEN_LOOKS = 1.0
 """At what another process that is ending still has in hand."""
+SECONDS_BETWEEN_LOOKS_AT_CLOSED = 10.0
+"""At whether hosts that this crawl does not wait for may be asked again."""
+SHORTEST_WAIT = 0.05
+"""Seconds, for a host that may not be asked and does not say when."""
+CLOCK_WAS_SET = 1.0
+"""Seconds; a wall clock that goes back by more did not go slow."""
 
 log = logging.getLogger(__name__)
 
@@ -71,20 +76,16 @@ class FrontierScheduler(BaseScheduler):
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
         self.in_hand: dict[int, Hand] = {}
-        self._front: deque[Request] = deque()
-        self._ready: deque[str] = deque()
-        self._lanes: dict[str, deque[str]] = {}  # host: the sources that may have requests of it
-        self._full: set[str] = set()  # hosts that wait for a request of theirs to end
-        self._held: set[str] = set()  # hosts that wait for any request to end
-        self._left: set[str] = set()  # hosts that are closed: what they have queued is left to the next crawl
-        self._parked: list[tuple[float, str]] = []  # hosts that wait for their time
-        self._per_host: Counter[str] = Counter()
         self.waiting: Counter[str] = Counter()  # by host: how many are queued
+        self._front: deque[Request] = deque()
+        self._ring = HostRing()
+        self._per_host: Counter[str] = Counter()
+        # Moments of the monotonic clock, so that one that is set back holds up nothing.
         self._due: float | None = None
+        self._looked = self._looked_at_closed = time.monotonic()
+        self._ahead = time.time() - time.monotonic()
         self._foreign = False
-        self._looked = 0.0
-        self._alarm: Any = None
-        self._rings_at = 0.0
+        self._slot = EngineSlot(crawler)
         settings = crawler.settings
         self.limit = settings.getint("CONCURRENT_REQUESTS") or 1_000
         self.limit_per_host = settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") or self.limit
@@ -104,16 +105,11 @@ class FrontierScheduler(BaseScheduler):
         self.queue = Queue(self.frontier)
         self.sources: list[str] = list(getattr(spider, "source_names", [spider.name]))
         self._look_at_others(own=True)
-        for source in self.sources:
-            for host in self.queue.hosts(source):
-                self.stir(source, host, 0)
-        self.count_waiting()
-        self._due = self.queue.next_due(self.sources, but=self._closed())
+        self._stir_all()
 
     def close(self, reason: str) -> None:  # noqa: ARG002
         """Close the file, where it was opened here."""
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._slot.cancel()
         self._sweep()
         try:
             self.queue.release(this_process())  # it ends because it was asked to: no page's fault
@@ -129,18 +125,17 @@ class FrontierScheduler(BaseScheduler):
 
     def has_pending_requests(self) -> bool:
         """Whether anything waits, be it for its time."""
-        return bool(
-            self._front
-            or self._ready
-            or self._parked
-            or self._full
-            or self._held
-            or self._due is not None
-            or self._foreign
-        )
+        return bool(self._front or not self._ring.is_done() or self._due is not None or self._foreign)
 
     def enqueue_request(self, request: Request) -> bool:
         """Queue a request durably; one that was in hand comes to the front, or back into the queue for later."""
+        try:
+            return self._enqueue(request)
+        except (sqlite3.Error, TilthError) as error:
+            self._give_up(error)
+            return True  # nothing is done with it any more
+
+    def _enqueue(self, request: Request) -> bool:
         row = request.meta.get("frontier_id")
         if row in self.in_hand:
             return self._come_back(row, request)
@@ -179,29 +174,26 @@ class FrontierScheduler(BaseScheduler):
                 return request
         if len(self.in_hand) >= self.limit:
             return None
-        now = time.time()
+        self._mind_the_clock()
+        now = time.monotonic()
         if self._foreign and now - self._looked >= SECONDS_BETWEEN_LOOKS:
             self._look_at_others()
+        if now - self._looked_at_closed >= SECONDS_BETWEEN_LOOKS_AT_CLOSED:
+            self._look_at_closed()
         if self._due is not None and self._due <= now:
-            for source, host in self.queue.wake(self.sources, now):
-                self.stir(source, host, 0)
-            self._due = self.queue.next_due(self.sources, but=self._closed())
-        while self._parked and self._parked[0][0] <= now:
-            self._ready.append(heapq.heappop(self._parked)[1])
+            for source, host in self.queue.wake(self.sources):
+                self._ring.add(source, host)
+            self._look_for_due()
+        self._ring.unpark(now)
         taken = self._take(now)
         if taken is None:
-            self._set_alarm(now)
+            self._set_alarm()
         return taken
 
-    def stir(self, source: str, host: str, new: int = 1) -> None:
-        """Note that a source has something queued on a host, and how much of it is new."""
-        self.waiting[host] += new
-        lanes = self._lanes.get(host)
-        if lanes is None:
-            self._lanes[host] = deque([source])
-            self._ready.append(host)
-        elif source not in lanes:
-            lanes.append(source)
+    def stir(self, source: str, host: str) -> None:
+        """Note that a source has one more request queued on a host."""
+        self.waiting[host] += 1
+        self._ring.add(source, host)
 
     def count_waiting(self) -> None:
         """Count anew what is queued."""
@@ -215,29 +207,23 @@ class FrontierScheduler(BaseScheduler):
         self._per_host[hand.host] -= 1
         if not self._per_host[hand.host]:
             del self._per_host[hand.host]
-        if hand.host in self._full:
-            self._full.discard(hand.host)
-            self._ready.append(hand.host)
-        if self._held:
-            self._ready.extend(self._held)
-            self._held.clear()
+        self._ring.ended(hand.host)
 
     def later(self, row: int, not_before: float, tries: int) -> None:
         """Put a request in hand back into the queue, not to be taken before that moment (epoch seconds)."""
         self.queue.put_back(row, not_before, tries)
         hand = self.in_hand.get(row)
         self.let_go(row)
-        if hand is not None:
-            self.waiting[hand.host] += 1
-        if hand is not None and self.hosts.closed(hand.host) is not None:
-            return  # it is left to the next crawl
-        if not_before > 0:
-            self._due = not_before if self._due is None else min(self._due, not_before)
-        elif hand is not None:
-            self.stir(hand.source, hand.host, 0)
-
-    def _closed(self) -> list[str]:
-        return [host for host in self._lanes if self.hosts.closed(host) is not None]
+        if hand is None:
+            return
+        self.waiting[hand.host] += 1
+        if not_before <= 0:
+            self._ring.add(hand.source, hand.host)
+        elif self.hosts.closed(hand.host) is not None:
+            self._look_for_due()  # what else waits for that host is left to the next crawl too
+        else:
+            due = time.monotonic() + not_before - time.time()
+            self._due = due if self._due is None else min(self._due, due)
 
     def _give_up(self, error: Exception) -> None:
         give_up = getattr(self.spider, "give_up", None)
@@ -266,59 +252,53 @@ class FrontierScheduler(BaseScheduler):
         return bool(ask(request)) if ask is not None else False
 
     def _take(self, now: float) -> Request | None:
-        hosts = self.hosts
-        for _ in range(len(self._ready)):
-            host = self._ready[0]
-            if self._per_host[host] >= self.limit_per_host:
-                self._ready.popleft()
-                self._full.add(host)
-                continue
-            if not hosts.may_start(host, self._per_host[host]):
-                self._ready.popleft()
-                if hosts.closed(host) is not None:
-                    self._left.add(host)
-                    continue
-                at = hosts.ready_at(host)
-                if at > now + SHORTEST_SLEEP:
-                    heapq.heappush(self._parked, (at, host))
-                elif self._per_host[host]:
-                    self._full.add(host)
+        hosts, ring = self.hosts, self._ring
+        for _ in range(len(ring)):
+            host = ring.first
+            in_hand = self._per_host[host]
+            if in_hand >= self.limit_per_host:
+                ring.wait_for_its_own()
+            elif hosts.may_start(host, in_hand):
+                request, held = self._take_from(host)
+                if request is not None:
+                    ring.to_the_end()
+                    return request
+                if held:
+                    ring.wait_for_any()
                 else:
-                    heapq.heappush(self._parked, (now + 0.05, host))
-                continue
-            request, held = self._take_from(host)
-            if request is not None:
-                self._ready.rotate(-1)
-                return request
-            self._ready.popleft()
-            if held:
-                self._held.add(host)
+                    ring.drop()
+            elif hosts.closed(host) is not None:
+                ring.leave()
+            elif (wait := hosts.ready_at(host) - time.time()) > SHORTEST_SLEEP:
+                ring.park(now + wait)
+            elif in_hand:
+                ring.wait_for_its_own()
             else:
-                del self._lanes[host]
+                ring.park(now + SHORTEST_WAIT)
         return None
 
     def _take_from(self, host: str) -> tuple[Request | None, bool]:
-        """A request of the host, and whether there may be more of it when something that is in hand has ended."""
+        """A request of the first host, and whether it may have more when something that is in hand has ended."""
         may_take = getattr(self.spider, "may_take", None)
-        lanes = self._lanes[host]
+        sources = self._ring.sources_of_first()
         held = False
-        for _ in range(len(lanes)):
-            source = lanes[0]
+        for _ in range(len(sources)):
+            source = sources[0]
             if may_take is not None and not may_take(source):
                 held = True
-                lanes.rotate(-1)
+                sources.rotate(-1)
                 continue
             while (row := self.queue.lease(source, host)) is not None:
-                self.waiting[host] -= 1
+                self._count_taken(host)
                 request = self._request_of(row)
                 if request is None:
                     continue
                 request.meta["frontier_id"] = row["id"]
                 self.in_hand[row["id"]] = Hand(host, source, request)
                 self._per_host[host] += 1
-                lanes.rotate(-1)
+                sources.rotate(-1)
                 return request, held
-            lanes.popleft()
+            sources.popleft()
         return None, held
 
     def _request_of(self, row: sqlite3.Row) -> Request | None:
@@ -331,10 +311,10 @@ class FrontierScheduler(BaseScheduler):
 
     def _sweep(self) -> None:
         """Let go of what the engine is through with."""
-        slot = self._slot()
-        if slot is None or getattr(self.spider, "fatal", None) is not None:
+        works_on = self._slot.works_on()
+        if works_on is None or getattr(self.spider, "fatal", None) is not None:
             return  # what is in hand of a crawl that gives up is released when it closes
-        for row in [r for r, h in self.in_hand.items() if not h.comes_back and h.request not in slot.inprogress]:
+        for row in [r for r, h in self.in_hand.items() if not h.comes_back and h.request not in works_on]:
             hand = self.in_hand[row]
             if not self._ours:
                 self.queue.done(row, Fetched())
@@ -350,39 +330,44 @@ class FrontierScheduler(BaseScheduler):
         if given_up:
             log.warning("%d requests are left alone: the process died each time they were in hand", given_up)
         self._foreign = self.queue.leased_by_others()
-        self._looked = time.time()
+        self._looked = time.monotonic()
         if again:
-            for source in self.sources:
-                for host in self.queue.hosts(source):
-                    self.stir(source, host, 0)
-            self.count_waiting()
-            self._due = self.queue.next_due(self.sources, but=self._closed())
+            self._stir_all()
 
-    def _set_alarm(self, now: float) -> None:
-        times = [at for at, _ in self._parked[:1]]
-        if self._due is not None:
-            times.append(self._due)
-        if self._foreign:
-            times.append(self._looked + SECONDS_BETWEEN_LOOKS)
-        if not times:
-            return
-        at = min(times)
-        if self._alarm is not None and now < self._rings_at <= at:
-            return
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._rings_at = max(at, now + SHORTEST_SLEEP)
-        self._alarm = call_later(self._rings_at - now, self._ring)
+    def _look_at_closed(self) -> None:
+        self._looked_at_closed = time.monotonic()
+        reopened = [host for host in self._ring.left if self.hosts.closed(host) is None]
+        for host in reopened:
+            self._ring.reopen(host)
+        if reopened:
+            self._look_for_due()
 
-    def _ring(self) -> None:
-        self._alarm = None
-        slot = self._slot()
-        if slot is not None and slot.closing is None:
-            slot.nextcall.schedule()
+    def _stir_all(self) -> None:
+        for source in self.sources:
+            for host in self.queue.hosts(source):
+                self._ring.add(source, host)
+        self.count_waiting()
+        self._look_for_due()
 
-    def _slot(self) -> Any:
-        # Nothing public says when a request's callback has ended, or asks for the next one at a moment.
-        try:
-            return getattr(self.crawler.engine, "_slot", None)
-        except RuntimeError:  # there is no engine yet
-            return None
+    def _look_for_due(self) -> None:
+        due = self.queue.next_due(self.sources, but=self.hosts.closed_hosts())
+        self._due = None if due is None else time.monotonic() + due - time.time()
+
+    def _mind_the_clock(self) -> None:
+        """Where the wall clock was set back, what waits on disk waits no longer for that."""
+        ahead = time.time() - time.monotonic()
+        if ahead < self._ahead - CLOCK_WAS_SET:
+            self.queue.move_waits(self.sources, ahead - self._ahead)
+            self._look_for_due()
+        self._ahead = ahead
+
+    def _count_taken(self, host: str) -> None:
+        self.waiting[host] -= 1
+        if self.waiting[host] <= 0:
+            del self.waiting[host]
+
+    def _set_alarm(self) -> None:
+        looks_again = self._looked + SECONDS_BETWEEN_LOOKS if self._foreign else None
+        times = [at for at in (self._ring.next_time, self._due, looks_again) if at is not None]
+        if times:
+            self._slot.wake_at(min(times))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import errno
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -24,6 +23,7 @@ from crawlers.extraction.workers import PageReader
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.passes import Passes
 from crawlers.frontier.queue import Fetched, Queue, fingerprint
+from crawlers.full_disk import is_full
 from crawlers.live import Tally, write_live
 from crawlers.page import Link
 from crawlers.page_end import PageEnds, wanted_by
@@ -141,10 +141,16 @@ class CrawlSpider(Spider):
         return Request(row["url"], callback=self.parse, errback=self.failed, meta=meta, headers=headers)
 
     def is_asked_anyway(self, request: Request) -> bool:
-        """Whether a redirect leads to a URL that its source asks for by itself."""
-        url = canonical_url(request.url)
-        row = self.queue.known(request.meta["source"], request.meta["role"], url) if url else None
-        return row is not None and row["state"] != "skipped"
+        """Whether a redirect leads to a URL that its source asks for by itself in this pass, or in a circle."""
+        meta, url = request.meta, canonical_url(request.url)
+        _, headers = meta.get("answer", (None, {}))
+        meta["cookie_came"] = meta.get("cookie_came", False) or "set-cookie" in headers
+        row = self.queue.known(meta["source"], meta["role"], url) if url else None
+        if row is None or row["state"] == "skipped":
+            return False
+        if row["id"] == meta["frontier_id"]:  # back to where it came from, which once may be for a cookie's sake
+            return _hops(request).count(url) >= (2 if meta["cookie_came"] else 1)
+        return row["state"] != "done" or row["pass"] == self.runs[meta["source"]].number
 
     # -- what Scrapy tells ----------------------------------------------------------------------------------------
     def opened(self) -> None:
@@ -158,12 +164,10 @@ class CrawlSpider(Spider):
         assert request is not None
         try:
             end = await self.reading.read(self.crawler, self.runs[request.meta["source"]], request, response)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
+        except Exception as error:  # a page's trouble is its own; the crawl goes on
+            if is_full(error):
                 self.give_up(error)
                 return
-            end = PageEnd(f"extract: {type(error).__name__}: {str(error)[:200]}", page=fetched_page(request, response))
-        except Exception as error:  # a page's trouble is its own; the crawl goes on
             self.logger.warning("Reading failed on %s", response.url, exc_info=True)
             end = PageEnd(f"extract: {type(error).__name__}: {str(error)[:200]}", page=fetched_page(request, response))
         self._keep(request, end)
@@ -187,7 +191,7 @@ class CrawlSpider(Spider):
         """Keep a page that redirects to one which is asked for anyway; the target is not fetched a second time."""
         if "redirect_times" in request.meta and "frontier_id" in request.meta:
             asked = request.meta["asked"]
-            loops = canonical_url(request.url) in {canonical_url(url) for url in request.meta["redirect_urls"]}
+            loops = canonical_url(request.url) in _hops(request)
             self._keep(request, PageEnd(f"redirect: {asked} redirects in a circle" if loops else None))
 
     def give_up(self, error: Exception) -> None:
@@ -268,6 +272,11 @@ class CrawlSpider(Spider):
         self.tally.too_deep.update({run.name: kept.too_deep} if kept.too_deep else {})
         error = "robots: " if meta.get("robots") == "disallowed" else kept.error
         self.tally.count(host_of(meta["asked"]), kept.records, error, kept.seconds)
+
+
+def _hops(request: Request) -> list[str | None]:
+    """The URLs that a redirect came through, from the one that was asked for."""
+    return [canonical_url(url) for url in request.meta["redirect_urls"]]
 
 
 def _about(kept: str | None) -> dict[str, Any]:

@@ -115,11 +115,14 @@ class Queue:
         return queued
 
     def add_done(self, wanted: Wanted, fetched: Fetched, number: int) -> None:
-        """Know a URL as fetched, unless it is known."""
-        if self.add([wanted], number) == [True]:
+        """Know a URL as fetched in pass `number`, unless it is queued or in hand and so asked for by itself."""
+        with self._frontier.transaction():
+            (new,) = self.add([wanted], number)
             row = self.known(wanted.source, wanted.role, wanted.url)
             assert row is not None
-            self._answered(row["id"], fetched)
+            if new or row["state"] in ("done", "skipped"):
+                self._answered(row["id"], fetched)
+                self._frontier.write("UPDATE requests SET pass = ?, why = NULL WHERE id = ?", (number, row["id"]))
 
     def known(self, source: str, role: str, url: str) -> sqlite3.Row | None:
         """The row of a URL, where the source knows it."""
@@ -263,23 +266,33 @@ class Queue:
                 self._frontier.write(f"UPDATE requests SET not_before = 0 WHERE {due}", args)
         return [(row["source"], row["host"]) for row in found]
 
-    def next_due(self, sources: Sequence[str], *, but: Sequence[str] = (), now: float | None = None) -> float | None:
+    def next_due(self, sources: Sequence[str], *, but: Iterable[str] = (), now: float | None = None) -> float | None:
         """When the first request that waits may be taken, in epoch seconds; None when none waits.
 
         Those of the hosts `but` are not waited for. One that would wait longer than `LONGEST_WAIT` may be taken now.
         """
         now = time.time() if now is None else now
-        marks, not_these = ", ".join("?" * len(sources)), ", ".join("?" * len(but))
         (row,) = self._frontier.read(
-            f"""
+            """
             SELECT min(not_before) FROM requests INDEXED BY requests_later
-            WHERE state = 'queued' AND not_before > 0 AND source IN ({marks}) AND host NOT IN ({not_these})
+            WHERE state = 'queued' AND not_before > 0
+                AND source IN (SELECT value FROM json_each(?)) AND host NOT IN (SELECT value FROM json_each(?))
             """,
-            (*sources, *but),
+            (json.dumps(list(sources)), json.dumps(list(but))),
         )
         if row[0] is None:
             return None
         return now if row[0] > now + LONGEST_WAIT else float(row[0])
+
+    def move_waits(self, sources: Sequence[str], seconds: float) -> None:
+        """Let what waits of these sources be due so much later, or earlier where that is negative."""
+        self._frontier.write(
+            """
+            UPDATE requests SET not_before = max(not_before + ?, 1.0)
+            WHERE state = 'queued' AND not_before > 0 AND source IN (SELECT value FROM json_each(?))
+            """,
+            (seconds, json.dumps(list(sources))),
+        )
 
     def take_back(self, *, own: bool = False, now: float | None = None) -> tuple[int, int]:
         """Queue again what processes that died had leased; of this one only where `own` says that it is of no use.

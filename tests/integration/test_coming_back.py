@@ -206,3 +206,16 @@ def test_a_pass_that_was_cut_off_asks_for_nothing_twice(tmp_path: Path, site: Se
         frontier.execute("UPDATE requests SET state = 'leased', owner = '1:0.0' WHERE url LIKE '%/plain'")
     again = run(tmp_path, site)
     assert again.pages == 1 and site.asked["/plain"] == 2 and site.asked["/"] == 1
+
+
+def test_a_start_page_that_redirects_is_read_again_in_each_pass(tmp_path: Path, site: Server) -> None:
+    site.moved = {"/start": "/hub"}
+    site.posts["/hub"] = "<a href='/plain'>plain</a> hub words"
+    declared = {"start": [site.url + "/start"], "recrawl_after": "7d"}
+    assert run(tmp_path, site, **declared).records_new == 2
+    site.posts |= {"/hub": "<a href='/new'>new</a> hub words", "/new": "new words"}
+    assert run(tmp_path, site, **declared).records_new == 2
+    assert "new words" in texts(tmp_path)
+    site.posts |= {"/hub": "<a href='/newer'>newer</a> hub words", "/newer": "newer words"}
+    assert run(tmp_path, site, **declared).records_new == 2
+    assert (site.asked["/hub"], site.asked["/plain"]) == (3, 1)
