@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from store.curation.near_equal import Clusters, candidate_pairs, clusters_of
+from store.curation.near_equal import Clusters, clusters_of
 from store.curation.shingling import SHINGLE
 from store.curation.sketches import Sketches
 from store.curation.streaming import stream
@@ -45,17 +45,30 @@ class Duplicates:
 
 
 def similar_pairs(texts: Sequence[str], threshold: float = THRESHOLD) -> Iterator[tuple[int, int, float]]:
-    """Pairs of places in `texts` whose shingles have a Jaccard similarity of `threshold` or more, with it, in order."""
-    with tempfile.TemporaryDirectory() as place:
-        sketches = _sketched(Path(place), texts)
-        found: dict[tuple[int, int], float] = {}
-        for left, right in candidate_pairs(sketches):
-            similarities = sketches.similar(left, right, threshold)
+    """Pairs of places in `texts` whose shingles have a Jaccard similarity of `threshold` or more, with it, in order.
+
+    Looked for within clusters, all pairs of which are compared: n texts that are equal are n (n - 1) / 2 pairs.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        sketches = _sketched(Path(folder), texts)
+        first = clusters_of(sketches, threshold).first
+        order = np.argsort(first, kind="stable")
+        position, ends = np.argsort(order), np.searchsorted(first[order], first, side="right")
+        for place in np.flatnonzero(sketches.shingled).tolist():
+            # The pairs of one place at a time: all those of a large cluster would not fit into memory.
+            later = order[position[place] + 1 : ends[place]]
+            similarities = _similarities(sketches, np.full(len(later), place), later, threshold)
             near = similarities >= threshold
-            pairs = zip(left[near].tolist(), right[near].tolist(), strict=True)
-            found.update(zip(pairs, similarities[near].tolist(), strict=True))
-    for (one, other), similarity in sorted(found.items()):
-        yield one, other, similarity
+            for other, similarity in zip(later[near].tolist(), similarities[near].tolist(), strict=True):
+                yield place, other, similarity
+
+
+def _similarities(sketches: Sketches, left: np.ndarray, right: np.ndarray, threshold: float) -> np.ndarray:
+    """The similarities of pairs of places; 0 where they are far under `threshold`."""
+    similarities = np.ones(len(left))
+    others = np.flatnonzero(np.any(sketches.digests[left] != sketches.digests[right], axis=1))
+    similarities[others] = sketches.similar(left[others], right[others], threshold)
+    return similarities
 
 
 def cluster_duplicates(ids: Sequence[str], texts: Sequence[str]) -> pa.Table:

@@ -62,15 +62,6 @@ def clusters_of(sketches: Sketches, threshold: float) -> Clusters:
     return clusters
 
 
-def candidate_pairs(sketches: Sketches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of different places, the smaller one left, that share a small bucket of some band; some come repeatedly."""
-    places = np.flatnonzero(sketches.shingled)
-    for keys in sketches.bands():
-        order, starts, sizes = _buckets(places, keys)
-        small = sizes <= ALL_PAIRS_UP_TO
-        yield from _pairs_within(order, starts[small], sizes[small])
-
-
 def _first_of_equals(sketches: Sketches, clusters: Clusters) -> np.ndarray:
     """Join equal normal forms; gives the first place of each that has shingles."""
     digests = np.ascontiguousarray(sketches.digests).view([("high", np.uint64), ("low", np.uint64)]).ravel()

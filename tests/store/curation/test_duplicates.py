@@ -61,6 +61,18 @@ def test_at_least_95_of_100_near_equal_pairs_are_found_and_no_other(shared):
     assert found <= true
 
 
+def test_all_pairs_of_a_large_cluster_are_found():
+    equal = [SENTENCE.format(1)] * 100
+    assert len(list(similar_pairs(equal))) == 100 * 99 / 2
+    words = " ".join(map(SENTENCE.format, ("one", "two", "three"))).split()
+    edited = [" ".join([*words[: n % 12], f"edit {n}", *words[n % 12 + 1 :]]) for n in range(100)]
+    found = {(one, other) for one, other, _ in similar_pairs(edited)}
+    true = brute_force(edited)
+    assert len(true) > 64 * 63 / 2
+    assert len(found & true) >= 0.95 * len(true)
+    assert found <= true
+
+
 @settings(max_examples=30)
 @given(st.lists(st.text(alphabet="ab 🔥水\0!", max_size=12), max_size=12))
 def test_texts_of_any_sort_are_clustered_and_equal_ones_are_together(texts):
