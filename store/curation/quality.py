@@ -6,12 +6,19 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 NAME = "quality"
-VERSION = "quality-1"
+VERSION = "quality-2"
 # Fewer lines than this say nothing about repetition.
 LINES = 4
 NOTICE_CHARS = 600
 
 _BEGINS = re.IGNORECASE | re.DOTALL
+# A notice says so and stops, or goes on as notices do: "Access denied when paying by card" is somebody's question.
+_ENDS = (
+    r"(?=[^\S\n]*(?:$|[.!…|\n\r]|[–—-](?!.*\?))"
+    r"|[^\S\n]*[,;:]?[^\S\n]+(?:\(?(?:error )?40[0-9]|sorry|please|because|due to|try |or |bitte|veuillez"
+    r"|on (?:this|our|the) (?:\w+ )?(?:site|website|server|page|system)|at this|here|any ?more|any longer"
+    r"|the (?:page|requested|url|resource|link|document)|you (?:do|are|don)|your|this ))"
+)
 _NOTICES = {
     "not found": re.compile(
         r"\W*(?:(?:http )?(?:error )?(?:404|410)\b[\s\W]*(?:error\b[\s\W]*)?"
@@ -24,7 +31,7 @@ _NOTICES = {
         r" (?:could not be found|was not found|not found|could ?n[o'’]t be found|cannot be found|can[’']t be found"
         r"|does ?n[o'’]t exist|does not exist|is no longer available|no longer exists|has been removed)"
         r"|(?:die )?(?:angeforderte )?seite (?:wurde )?nicht gefunden|(?:cette )?page (?:introuvable|non trouvée)"
-        r"|página no encontrada|pagina non trovata|pagina niet gevonden|nie znaleziono strony)",
+        r"|página no encontrada|pagina non trovata|pagina niet gevonden|nie znaleziono strony)" + _ENDS,
         _BEGINS,
     ),
     "cookies": re.compile(
@@ -42,8 +49,10 @@ _NOTICES = {
     ),
     "access refused": re.compile(
         r"\W*(?:(?:error )?(?:401|403)\b[\s\W]*(?:forbidden|unauthorized|access denied|$)"
-        r"|access (?:to this page )?(?:is |has been )?denied"
-        r"|(?:please )?verify (?:that )?you are (?:a )?human|checking your browser|are you a robot|just a moment)",
+        r"|access (?:to this page )?(?:is |has been )?denied)"
+        + _ENDS
+        + r"|\W*(?:(?:please )?verify (?:that )?you are (?:a )?human|checking your browser|are you a robot"
+        r"|just a moment)",
         _BEGINS,
     ),
 }
