@@ -249,9 +249,11 @@ class CrawlSpider(Spider):
         run.number, run.pages = begun.number, begun.pages
         links: list[Link] = run.module.start(run.source)
         run.starts = frozenset(host_of(link.url) for link in links)
+        starts = [fingerprint(link.role, link.url) for link in links]
         with self.frontier.transaction():
+            self.passes.leave_starts(run.name, run.source_id, starts)
             self.queue.add([wanted_by(run, link, 0) for link in links], run.number)
-            self.passes.ask_again(run.name, run.number, [fingerprint(link.role, link.url) for link in links])
+            self.passes.ask_again(run.name, run.number, starts)
 
     def _keep(self, request: Request, end: PageEnd) -> None:
         if self.fatal is not None:

@@ -127,6 +127,21 @@ class Passes:
             [(source, one) for one in fingerprints],
         )
 
+    def leave_starts(self, source: str, source_id: str, fingerprints: list[bytes]) -> None:
+        """Forget start pages that the declaration names no more, so that only a link makes them known again."""
+        begun_with = self._frontier.read(
+            """
+            SELECT id, fingerprint FROM requests
+            WHERE source = ? AND depth = 0 AND state <> 'leased' AND source_id IS NOT ?
+            """,
+            (source, source_id),
+        )
+        named = set(fingerprints)
+        self._frontier.write_many(
+            "DELETE FROM requests WHERE id = ?",
+            [(row["id"],) for row in begun_with if row["fingerprint"] not in named],
+        )
+
     def count_page(self, source: str) -> None:
         """Count a page that was fetched."""
         self._frontier.write("UPDATE passes SET pages = pages + 1 WHERE source = ?", (source,))

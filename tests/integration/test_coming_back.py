@@ -219,3 +219,14 @@ def test_a_start_page_that_redirects_is_read_again_in_each_pass(tmp_path: Path, 
     site.posts |= {"/hub": "<a href='/newer'>newer</a> hub words", "/newer": "newer words"}
     assert run(tmp_path, site, **declared).records_new == 2
     assert (site.asked["/hub"], site.asked["/plain"]) == (3, 1)
+
+
+def test_a_start_page_that_was_taken_out_is_asked_only_where_a_page_leads_to_it(tmp_path: Path, site: Server) -> None:
+    both = [site.url + "/plain", site.url + "/etag"]
+    run(tmp_path, site, start=both, follow=None)
+    run(tmp_path, site, start=both[:1], follow=None)
+    run(tmp_path, site, start=both[:1], follow=None)
+    assert (site.asked["/plain"], site.asked["/etag"]) == (3, 1)
+    site.posts["/plain"] += "<a href='/etag'>it</a>"
+    run(tmp_path, site, start=both[:1])
+    assert site.asked["/etag"] == 2
