@@ -28,12 +28,13 @@ class StayInside:
         if "redirect_times" not in request.meta or request.meta.get("dont_obey_robotstxt"):
             return
         scope = ours.scope_of(request)
-        why = outside(scope, request.url) if scope is not None and request.meta["role"] != "image" else None
+        role = request.meta["role"]
+        why = outside(scope, request.url, role) if scope is not None and role != "image" else None
         if why:
             raise OutOfScope(why)
 
 
-def outside(scope: Scope, url: str) -> str | None:
+def outside(scope: Scope, url: str, role: str = "page") -> str | None:
     """Why a URL that something leads to is outside the scope; None when it is inside."""
     canonical = canonical_url(url)
-    return scope.why_not(canonical) if canonical else "it is no http or https URL"
+    return scope.why_not(canonical, role) if canonical else "it is no http or https URL"

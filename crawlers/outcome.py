@@ -92,8 +92,8 @@ class SourceTally:
             error = None
         if page["depth"] == 0:
             self.starts[page["url"]] = error
-        self.sitemaps += role == "sitemap"
-        self.others += role != "sitemap"
+        self.sitemaps += role.endswith("sitemap")
+        self.others += not role.endswith("sitemap")
         self.unchanged += page.get("unchanged") is not None
         drawn = error is None or str(error).startswith("wait-for")
         if not drawn or page.get("unchanged") or role not in ("page", "api") or (page["status"] or 0) >= 300:

@@ -68,6 +68,11 @@ def host_of(url: str) -> str:
     return host if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
+LISTED = "listed-sitemap"
+"""The role of a sitemap on another host that robots.txt of a source's own host names (sitemaps.org, "Sitemaps & Cross
+Submits"). The pages that it names are of the source where they would be anyway."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """Says of a URL whether a source may go there."""
@@ -97,6 +102,8 @@ class Scope:
             return None
         if any(pattern.search(url) for pattern in self.deny):
             return "a deny pattern matches it"
+        if role == LISTED:
+            return None
         if host_of(url) in self.hosts:
             if role == "page" and self.allow and not any(pattern.search(url) for pattern, _ in self.allow):
                 return "no allow pattern matches it"

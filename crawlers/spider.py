@@ -20,6 +20,7 @@ from crawlers.browser.choice import Choices
 from crawlers.browser.page import browser_meta, session_meta
 from crawlers.crawl_spec import CrawlSpec
 from crawlers.extraction.workers import PageReader
+from crawlers.from_robots import begin_at_sites
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.passes import Passes
 from crawlers.frontier.queue import Fetched, Queue, fingerprint
@@ -85,7 +86,8 @@ class CrawlSpider(Spider):
         return list(self.runs)
 
     async def start(self) -> AsyncIterator[Request]:
-        """Nothing: the start pages are queued already."""
+        """Nothing: start pages are queued already, or as soon as robots.txt has said where they are."""
+        await begin_at_sites(self.crawler, list(self.runs.values()), self._begin_at)
         return
         yield
 
@@ -248,12 +250,24 @@ class CrawlSpider(Spider):
         begun = self.passes.begin(run.name, run.source_id, recrawl_after=run.recrawl_after)
         run.number, run.pages = begun.number, begun.pages
         links: list[Link] = run.module.start(run.source)
-        run.starts = frozenset(host_of(link.url) for link in links)
-        starts = [fingerprint(link.role, link.url) for link in links]
+        self.passes.leave_starts(run.name, run.source_id, [fingerprint(link.role, link.url) for link in links])
+        self._queue_starts(run, links)
+
+    def _begin_at(self, run: SourceRun, links: Sequence[Link]) -> None:
+        """Begin with these links too, while the crawl goes on already."""
+        try:
+            self._queue_starts(run, links)
+            for link in links:
+                self._scheduler.stir(run.name, host_of(link.url))
+            self._scheduler.count_waiting()
+        except (sqlite3.Error, TilthError) as trouble:
+            self.give_up(trouble)
+
+    def _queue_starts(self, run: SourceRun, links: Sequence[Link]) -> None:
+        run.starts |= {host_of(link.url) for link in links}
         with self.frontier.transaction():
-            self.passes.leave_starts(run.name, run.source_id, starts)
             self.queue.add([wanted_by(run, link, 0) for link in links], run.number)
-            self.passes.ask_again(run.name, run.number, starts)
+            self.passes.ask_again(run.name, run.number, [fingerprint(link.role, link.url) for link in links])
 
     def _keep(self, request: Request, end: PageEnd) -> None:
         if self.fatal is not None:

@@ -24,7 +24,9 @@ class FetchedKind(Protocol):
     """A kind whose pages are fetched.
 
     It may also give `request_headers(source) -> dict[str, str]`: what is sent to the source's own hosts besides the
-    crawler's headers; it is asked in the process that fetches, and what it gives is not kept.
+    crawler's headers; it is asked in the process that fetches, and what it gives is not kept. And
+    `sites(source) -> list[str]` with `of_site(source, site, sitemaps) -> list[Link]`: start URLs that are sites, and
+    what a crawl begins with at each of them, given the sitemaps that its robots.txt names.
     """
 
     Source: type[FetchedSource]

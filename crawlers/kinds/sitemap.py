@@ -1,5 +1,6 @@
 """`sitemap`: the pages that a site's own sitemaps name, each read as a page of a `site` is."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
@@ -11,9 +12,11 @@ from crawlers.fetched_source import FetchedSource
 from crawlers.page import Extraction, FetchedPage, Link
 from crawlers.reading.times import w3c_time
 
-__all__ = ["Source", "read", "start"]
+__all__ = ["Source", "of_site", "read", "sites", "start"]
 
 ROLE = "sitemap"
+MOST_LISTED = 100
+"""Sitemaps that one robots.txt may name; what is more is left out."""
 SITEMAPS_FIRST = 10_000
 """Sitemaps before the pages that they name, so that the newest of all pages are the first."""
 
@@ -21,7 +24,8 @@ SITEMAPS_FIRST = 10_000
 class Source(FetchedSource):
     """Sitemaps, as the project file declares them.
 
-    `start` names sitemaps, or a site (`https://host/`), whose `/sitemap.xml` is meant. The pages that they name are
+    `start` names sitemaps, or a site (`https://host/`): the sitemaps that its robots.txt names are meant, and
+    `/sitemap.xml` where it names none. The pages that they name are
     fetched, the latest changed first; `item`, `key` and `fields` say what on them is a record, as for a `site`, and
     `follow` which links of theirs are followed.
 
@@ -51,17 +55,55 @@ class Source(FetchedSource):
 
 
 def start(source: Source) -> list[Link]:
-    """The sitemaps that the crawl begins with."""
+    """The sitemaps that the declaration names."""
     from crawlers.scope import canonical_url
 
-    urls = [urljoin(url, "/sitemap.xml") if urlsplit(url).path in ("", "/") else url for url in source.start]
+    urls = [url for url in source.start if not _is_site(url)]
     canonical = dict.fromkeys(address for address in map(canonical_url, urls) if address)
-    return [Link(url, ROLE, SITEMAPS_FIRST, {"index_depth": 0}) for url in canonical]
+    return [_sitemap(url) for url in canonical]
+
+
+def sites(source: Source) -> list[str]:
+    """The sites that it names."""
+    return [url for url in source.start if _is_site(url)]
+
+
+def of_site(source: Source, site: str, named: Sequence[str]) -> list[Link]:
+    """The sitemaps that a site stands for, of which `named` are those that its robots.txt names."""
+    from crawlers.scope import LISTED, Scope, canonical_url
+
+    scope = Scope(source)
+    links: dict[str, Link] = {}
+    for address in named[:MOST_LISTED]:
+        url = canonical_url(_joined(site, address))
+        role = next((one for one in (ROLE, LISTED) if url and scope.why_not(url, one) is None), None)
+        if url and role:
+            links.setdefault(url, _sitemap(url, role))
+    own = canonical_url(_joined(site, "/sitemap.xml"))
+    return list(links.values()) or ([_sitemap(own)] if own else [])
+
+
+def _is_site(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.path in ("", "/") and not parts.query
+
+
+def _joined(site: str, address: str) -> str:
+    try:
+        return urljoin(site, address)
+    except ValueError:
+        return address
+
+
+def _sitemap(url: str, role: str = ROLE, depth: int = 0) -> Link:
+    return Link(url, role, SITEMAPS_FIRST, {"index_depth": depth})
 
 
 def read(source: Source, page: FetchedPage) -> Extraction:
     """The pages that a sitemap names; or the records of one of these pages."""
-    if page.role != ROLE:
+    from crawlers.scope import LISTED
+
+    if page.role not in (ROLE, LISTED):
         from crawlers.extraction.read_page import read_page
 
         return read_page(source, page)
@@ -70,7 +112,7 @@ def read(source: Source, page: FetchedPage) -> Extraction:
 
 def _read_sitemap(source: Source, page: FetchedPage) -> Extraction:
     from crawlers.reading.sitemap_xml import newest_first, read_sitemap
-    from crawlers.scope import all_elsewhere, canonical_url
+    from crawlers.scope import LISTED, all_elsewhere, canonical_url, host_of
 
     sitemap = read_sitemap(page.body, page.final_url)
     depth = int(page.about.get("index_depth", 0)) + 1
@@ -86,7 +128,9 @@ def _read_sitemap(source: Source, page: FetchedPage) -> Extraction:
         elif depth > source.max_index_depth:
             too_deep += 1
         else:
-            links.setdefault(url, Link(url, ROLE, SITEMAPS_FIRST, {"index_depth": depth}))
+            # Where a sitemap may lie on another host, the parts of it that lie beside it may too.
+            role = LISTED if page.role == LISTED and host_of(url) == host_of(page.url) else ROLE
+            links.setdefault(url, _sitemap(url, role, depth))
     trouble = sitemap.trouble
     if too_deep:
         trouble = (

@@ -93,9 +93,18 @@ class RobotsAndDelay:
         return known.rules.allows(url)
 
     async def sitemaps(self, root_url: str) -> tuple[str, ...]:
-        """The sitemaps that robots.txt of the URL's host lists; none where it cannot be had."""
-        known = await self._rules(root_url)
-        return () if isinstance(known, HostFile) else known.rules.sitemaps
+        """The sitemaps that robots.txt of the URL's host lists; none where it cannot be had for a while."""
+        while True:
+            try:
+                known = await self._rules(root_url)
+            except IgnoreRequest:
+                return ()
+            if not isinstance(known, HostFile):
+                return known.rules.sitemaps
+            pause = known.again_at - self.hosts.wall()
+            if known.given_up or pause > PATIENCE:
+                return ()
+            await asyncio.sleep(max(0.1, pause))
 
     async def _rules(self, url: str) -> _Known | HostFile:
         """What the host's file says, or the file that could not be had."""

@@ -7,6 +7,7 @@ import pytest
 from crawlers.declaration import SourceError
 from crawlers.kinds import sitemap
 from crawlers.page import Link
+from crawlers.scope import Scope
 from tests.crawlers.kinds.pages import answer
 
 INDEX = "<sitemapindex><sitemap><loc>https://h.example/s1.xml</loc></sitemap></sitemapindex>"
@@ -16,12 +17,49 @@ def source(**more: object) -> sitemap.Source:
     return sitemap.Source.declare({"name": "s", "start": ["https://h.example/"], **more})
 
 
-def test_a_site_stands_for_its_sitemap() -> None:
+def test_a_site_stands_for_its_sitemap_where_its_robots_txt_names_none() -> None:
     declared = source(start=["https://h.example", "https://h.example/maps/a.xml", "https://h.example/sitemap.xml"])
     assert [link.url for link in sitemap.start(declared)] == [
-        "https://h.example/sitemap.xml",
         "https://h.example/maps/a.xml",
+        "https://h.example/sitemap.xml",
     ]
+    assert sitemap.sites(declared) == ["https://h.example"]
+    (own,) = sitemap.of_site(declared, "https://h.example", ["http://[x", "ftp://h.example/a.xml"])
+    assert own == Link("https://h.example/sitemap.xml", "sitemap", sitemap.SITEMAPS_FIRST, {"index_depth": 0})
+
+
+def test_a_site_stands_for_the_sitemaps_that_its_robots_txt_names_also_on_another_host() -> None:
+    named = ["https://h.example/b.xml", "https://cdn.example/c.xml", "/d.xml", "https://h.example/b.xml", "/old/e.xml"]
+    links = sitemap.of_site(source(deny=["/old/"]), "https://h.example/", named)
+    assert [(link.url, link.role) for link in links] == [
+        ("https://h.example/b.xml", "sitemap"),
+        ("https://cdn.example/c.xml", "listed-sitemap"),
+        ("https://h.example/d.xml", "sitemap"),
+    ]
+    many = [f"https://h.example/{n}.xml" for n in range(1_000)]
+    assert len(sitemap.of_site(source(), "https://h.example/", many)) == sitemap.MOST_LISTED
+
+
+def test_what_a_sitemap_on_another_host_names_is_held_against_the_bounds() -> None:
+    declared = source()
+    index = INDEX.replace("https://h.example/s1.xml", "https://cdn.example/s1.xml")
+    there = answer(index, role="listed-sitemap", url="https://cdn.example/index.xml")
+    (part,) = sitemap.read(declared, there).links
+    assert (part.url, part.role) == ("https://cdn.example/s1.xml", "listed-sitemap")
+    assert Scope(declared).why_not(part.url, part.role) is None
+    pages = answer(
+        "https://cdn.example/p\nhttps://h.example/p", role="listed-sitemap", url="https://cdn.example/s1.xml"
+    )
+    inside = [
+        link.url for link in sitemap.read(declared, pages).links if not Scope(declared).why_not(link.url, link.role)
+    ]
+    assert inside == ["https://h.example/p"]
+
+
+def test_an_index_of_the_sources_own_host_opens_no_other() -> None:
+    index = INDEX.replace("https://h.example/s1.xml", "https://cdn.example/s1.xml")
+    (part,) = sitemap.read(source(), answer(index, role="sitemap")).links
+    assert Scope(source()).why_not(part.url, part.role)
 
 
 def test_the_pages_that_changed_last_come_first_and_sitemaps_before_them() -> None:
