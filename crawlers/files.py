@@ -11,8 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from crawlers.file_rows import LARGEST_CELL, Row, file_rows
+from crawlers.file_rows import file_rows
 from crawlers.import_error import BadLabel, BadRow, NoText
+from crawlers.tables.row import LARGEST_CELL, PACKED, Row
 from store.annotations import GIVEN_COLUMNS, add_annotations
 from store.database import Store, utc_now
 from store.errors import LabelError
@@ -103,7 +104,7 @@ def import_file(
 
     Args:
         store: Held until the file is in.
-        path: `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet`.
+        path: `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet`; but for the last also with `.gz` or `.zst` behind it.
         schema: What a label may be.
         text_column: The text to label.
         label_column: A class of the schema; an empty cell is no label.
@@ -119,7 +120,7 @@ def import_file(
         ImportRefused: One of its kinds; the message names line, column or byte.
     """
     columns = Columns(text_column, label_column, id_column, split_column, annotator_column)
-    name = source_name or path.stem
+    name = source_name or (Path(path.stem).stem if path.suffix.lower() in PACKED else path.stem)
     if split is not None and split not in NAMES_OF_SPLITS:
         raise BadLabel(f'"{split}" is not a split; use one of {", ".join(SPLITS)}.')
     declared = {"kind": "file", "file": path.name, "columns": {k: v for k, v in vars(columns).items() if v}}

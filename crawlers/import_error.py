@@ -24,7 +24,15 @@ class EmptyFile(ImportRefused):
 
 
 class MissingColumn(ImportRefused):
-    """A column that was asked for is not there."""
+    """A column that was asked for is not there.
+
+    Attributes:
+        column: Its name.
+    """
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
 
 
 class NotUtf8(ImportRefused):

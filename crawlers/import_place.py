@@ -9,6 +9,7 @@ from crawlers.kinds import kind_module, read_source
 from crawlers.read_in import as_table
 from crawlers.reading.file_records import TEXTS
 from crawlers.reading.image_files import SUFFIXES
+from crawlers.tables.row import form_of
 from store.database import Store
 from store.records import Added, add_records
 from store.sources import add_source
@@ -45,7 +46,7 @@ def source_at(place: str, *, name: str | None, text: str, key: str | None, query
     path = Path(place).expanduser().resolve()
     if path.is_dir():
         return _declared("files", name or _usable(path.name), text=text, key=key, files=["."], root=str(path))
-    if path.suffix.lower() in {*SUFFIXES, *TEXTS, ".json"} and path.is_file():
+    if form_of(path) in {*SUFFIXES, *TEXTS, ".json"} and path.is_file():
         called = name or _usable(path.stem)
         return _declared("files", called, text=text, key=key, files=[path.name], root=str(path.parent))
     return None
@@ -58,6 +59,8 @@ def import_source(store: Store, project_folder: Path, source: Declaration) -> Ad
     with store.transaction():
         source_id = add_source(store, name=source.name, kind=source.kind, declared=source.declared())
         for batch in kind_module(source.kind).batches(source, project_folder):
+            if not batch:
+                continue
             added = add_records(store, as_table(batch), source_name=source.name, source_id=source_id)
             ids += added.record_ids
             new, known = new + added.new, known + added.known

@@ -7,12 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crawlers.file_rows import class_name
 from crawlers.page import FoundRecord
 from crawlers.reading.batches import NoRecord
 from crawlers.reading.image_files import image_record
 from crawlers.reading.row_records import row_record
 from crawlers.reading.values import as_key, without_nothing
+from crawlers.tables.row import class_name
 from store.errors import RequestError, TilthError
 
 if TYPE_CHECKING:
@@ -146,7 +146,10 @@ def _told_plainly(source: "Source") -> Iterator[None]:
             f"{where} is not on the Hub, or may be read only by people whose HF_TOKEN is set; look at its name."
         ) from error
     except RevisionNotFoundError as error:
-        raise DatasetUnreadable(f'{where} has no revision "{source.revision}".') from error
+        raise DatasetUnreadable(
+            f'{where} has no revision "{source.revision}"; look at its branches and tags '
+            "on the Hub, or take revision out."
+        ) from error
     except OfflineModeIsEnabled as error:
         raise DatasetUnreadable(f"{where}: HF_HUB_OFFLINE is set, so the Hub is not asked; unset it.") from error
     except DataFilesNotFoundError as error:

@@ -34,12 +34,22 @@ def read_json(body: bytes, content_type: str | None = None) -> Any:
     if not text.strip():
         raise NotJson("it is empty")
     try:
-        return json.loads(text, parse_int=_whole, parse_float=_fraction, parse_constant=lambda _: None)
+        return json_value(text)
     except json.JSONDecodeError as error:
         looks = "; it looks like HTML" if re.match(r"\s*<(!doctype|html|head|body|\?xml)", text, re.IGNORECASE) else ""
         raise NotJson(f"{_lower(error.msg)} at line {error.lineno}, column {error.colno}{looks}") from error
     except RecursionError as error:
         raise NotJson("it is nested too deep") from error
+
+
+def json_value(text: str) -> Any:
+    """The value of a JSON text, with numbers as `read_json` takes them.
+
+    Raises:
+        json.JSONDecodeError: It is not JSON.
+        RecursionError: It is nested too deep.
+    """
+    return json.loads(text, parse_int=_whole, parse_float=_fraction, parse_constant=lambda _: None)
 
 
 def _decoded(body: bytes, content_type: str | None) -> str:
@@ -107,7 +117,7 @@ def why_not_jmespath(expression: str) -> str | None:
             place = getattr(error, "lexer_position", None)
         return f"character {place + 1} is not expected there" if place is not None else "it does not end"
     except UnknownFunctionError as error:
-        return clean(str(error)).splitlines()[0][:1].lower() + clean(str(error)).splitlines()[0][1:120]
+        return _lower(clean(str(error)).splitlines()[0][:120])
     except JMESPathError:
         return None  # it cannot work on nothing, such as length(@)
     return None

@@ -170,7 +170,7 @@ GOOD = b"text,label\n" + b"".join(b"text %d,praise\n" % i for i in range(6000))
         ("r.jsonl", b'{"text": "\\ud800", "label": "praise"}\n', BadRow, [":1:", "surrogate"]),
         ("r.jsonl", b'{"text": "a", "label": ["praise"]}\n', BadRow, [":1:", "neither a text nor a number"]),
         ("r.parquet", b"PAR1 no, it is not", UnreadableFile, ["not readable Parquet"]),
-        ("r.xlsx", b"PK", UnknownFormat, ['".xlsx"', ".csv"]),
+        ("r.xlsx", b"PK", UnknownFormat, ['".xlsx"', "as CSV"]),
         ("r.csv", b"text,label\n,praise\n ,praise\n", NoText, ["empty in all 2 rows"]),
     ],
 )

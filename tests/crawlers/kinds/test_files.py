@@ -1,5 +1,7 @@
 """The kind `files`: rows, texts and images out of files, and what is said of those that cannot be read."""
 
+import decimal
+import gzip
 import hashlib
 import json
 from pathlib import Path
@@ -110,9 +112,13 @@ def test_a_file_that_is_refused_stops_no_other_and_is_named_at_the_end(tmp_path:
         ("a.json", b"[]", "the file has no rows"),
         ("a.json", b"[1]", "row 1: it is a number, not an object"),
         ("a.json", b'[{"txet": "x"}]', 'there is no column "text" among "txet"; did you mean "txet"?'),
-        ("a.jsonl", b"1\n", "a.jsonl:1: the line is int, not an object"),
+        ("a.jsonl", b"1\n", "a.jsonl:1: the line is a number, not an object"),
         ("a.csv", b"a,b\n1,2\n", 'there is no column "text"'),
         ("a.parquet", b"PAR1", "is not readable Parquet"),
+        ("a.json", b'{"text": "a",\n"b": 1}\n', 'item "@" finds an object, not a list'),
+        ("a.json", b"PK\x03\x04\x14\0", "a.json: the file is a ZIP file, as spreadsheets (.xlsx, .ods) are; save its"),
+        ("a.jsonl", b'{"text": "a"}\n' * 300, 'there is no column "key" among "text"'),
+        ("a.csv", b"\n\n", "a.csv: the file is empty"),
         ("a.txt", b"a\0b", "it holds NUL bytes"),
         ("a.xls", b"x", '".xls" is not a format'),
     ],
@@ -120,8 +126,89 @@ def test_a_file_that_is_refused_stops_no_other_and_is_named_at_the_end(tmp_path:
 def test_a_file_that_cannot_be_read_is_said_why(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(FilesRefused, match="1 of 1 files were not read: ") as raised:
-        read(tmp_path, name)
+        read(tmp_path, name, key="key" if name == "a.jsonl" else None)
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"text": "one"}\n{"text": "two", "link": "https://h.example/2"}\n' + b'{"text": "x"}\n' * 200]
+)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.json.gz"])
+def test_a_line_may_be_without_a_column_that_others_have(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    found = read(tmp_path, name, url="link")
+    assert len(found) == 202
+    assert [record.url for record in found[:2]] == [None, "https://h.example/2"]
+
+
+def test_a_folder_of_images_with_what_is_said_of_them_gives_the_images(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("RGB", (3, 2)).save(folder / "i.png")
+    (folder / "metadata.csv").write_text("file_name,caption\ni.png,a cat\n")
+    (folder / "README.md").write_text("# Cats")
+    declared = files.Source.declare({"name": "f", "files": ["in"]})
+    (batch,) = files.batches(declared, tmp_path)
+    assert [record.natural_key for record in batch] == ["in/i.png"]
+    assert batch.passed_by == {"in/README.md tells of its folder": 1, 'in/metadata.csv has no column "text"': 1}
+
+
+def test_what_is_named_itself_is_read_or_refused_whatever_it_is_called(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "README.md").write_text("# Cats")
+    (tmp_path / "in" / "metadata.csv").write_text("file_name,caption\ni.png,a cat\n")
+    assert [record.text for record in read(tmp_path, "in", "in/README.md")] == ["# Cats"]
+    with pytest.raises(FilesRefused, match='no column "text"'):
+        read(tmp_path, "in/README.md", "in/*.csv")
+
+
+def test_a_folder_whose_tables_all_lack_the_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("body\nx\n")
+    with pytest.raises(FilesRefused, match='no column "text" among "body"'):
+        read(tmp_path, "in")
+
+
+def test_a_packed_text_is_one(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"hello"))
+    assert [(record.natural_key, record.text) for record in read(tmp_path, "a.txt.gz")] == [("a.txt.gz", "hello")]
+
+
+def test_values_of_every_type_of_parquet_become_metadata(tmp_path: Path) -> None:
+    columns = {
+        "text": pa.array(["one"]).dictionary_encode(),
+        "nested": [{"a": [1, 2], "b": {"c": "d"}}],
+        "tags": [["x", None]],
+        "at": pa.array([1_600_000_000_000_000_001], pa.timestamp("ns")),
+        "zoned": pa.array([10**9], pa.timestamp("s", "Europe/Berlin")),
+        "day": pa.array([1], pa.date32()),
+        "took": pa.array([90], pa.duration("s")),
+        "cost": [decimal.Decimal("1.50")],
+        "pairs": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
+        "bytes": [b"\0"],
+        "nothing": pa.array([None], pa.null()),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    (record,) = read(tmp_path, "t.parquet")
+    assert record.text == "one"
+    assert record.metadata == {
+        "nested": {"a": [1, 2], "b": {"c": "d"}},
+        "tags": ["x", None],
+        "at": "2020-09-13T12:26:40.000000001",
+        "zoned": "2001-09-09T03:46:40+02:00",
+        "day": "1970-01-02",
+        "took": "0:01:30",
+        "cost": "1.50",
+        "pairs": [["a", 1]],
+        "file": "t.parquet",
+    }
+
+
+@pytest.mark.parametrize("odd", [pa.array([10**15], pa.timestamp("ms")), pa.array([1], pa.timestamp("s", "No/Where"))])
+def test_a_time_that_nobody_can_read_refuses_its_file(tmp_path: Path, odd: pa.Array) -> None:
+    pq.write_table(pa.table({"text": ["one"], "at": odd}), tmp_path / "t.parquet")
+    with pytest.raises(FilesRefused, match=r"t\.parquet: the file cannot be read after row 0"):
+        read(tmp_path, "t.parquet")
 
 
 def test_a_pattern_that_names_nothing_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The rows of CSV, JSON Lines and Parquet files; `crawlers.file_rows` is the way in."""
