@@ -22,6 +22,8 @@ def lives(owner: str) -> bool:
     """Whether the process of that name still runs."""
     pid, _, began = owner.partition(":")
     try:
-        return abs(psutil.Process(int(pid)).create_time() - float(began)) < 0.05
+        process = psutil.Process(int(pid))
+        # One that has ended keeps its pid until its parent asks for it; in a container nobody may ever do.
+        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - float(began)) < 0.05
     except (psutil.Error, ValueError):
         return False
