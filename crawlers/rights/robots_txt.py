@@ -3,6 +3,7 @@
 Whether we may fetch is decided by `crawlers.manners`; here the same file is read as evidence, by the same rules.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,7 +27,7 @@ from store.ai_agents import AGENT_SPELLING
 
 MOST_RULES = 2_000
 WHERE = "robots.txt"
-SHUT_OUT = (("disallow", "/"),)
+SHUT_OUT = ("disallow", "/")
 
 _READERS = {"content-usage": preferences, "content-signal": signals}
 
@@ -52,8 +53,10 @@ class RobotsEvidence:
 
     @classmethod
     def read(cls, body: bytes) -> "RobotsEvidence":
-        """A file as it was sent; a page in its place says nothing."""
-        return cls("" if looks_like_html(body) else decoded(body))
+        """A file as it was sent, read to its end here and now; a page in its place says nothing."""
+        found = cls("" if looks_like_html(body) else decoded(body))
+        found.for_url("https://a.example/")
+        return found
 
     @cached_property
     def named_agents(self) -> tuple[str, ...]:
@@ -64,8 +67,8 @@ class RobotsEvidence:
     def for_url(self, url: str) -> list[Item]:
         """What the file says of the URL, as evidence."""
         found: list[Item] = []
-        for rules, agents in self._alike.items():
-            allowed = rules != SHUT_OUT and (not rules or bool(self._parsed[rules].can_fetch(url, agents[0])))
+        for agents, fare in self._fares:
+            allowed = fare if isinstance(fare, bool) else bool(fare.can_fetch(url, agents[0]))
             found += [item("ai-agent-allowed" if allowed else "ai-agent-disallowed", agent, WHERE) for agent in agents]
         if self._usage:
             path = path_of(url)
@@ -79,19 +82,13 @@ class RobotsEvidence:
         return [rule for rule in fitting if weight(rule.path) == most]
 
     @cached_property
-    def _parsed(self) -> dict[tuple[Line, ...], Protego]:
-        return {rules: rules_of(rules) for rules in self._alike if rules and rules != SHUT_OUT}
-
-    @cached_property
-    def _alike(self) -> dict[tuple[Line, ...], list[str]]:
-        """The named agents by the rules that hold for them: those under the same rules fare alike."""
-        found: dict[tuple[Line, ...], list[str]] = {}
+    def _fares(self) -> list[tuple[list[str], Protego | bool]]:
+        """The named agents by how they fare: a verdict on every page, or the rules that hold for them."""
+        alike: dict[tuple[Line, ...], list[str]] = {}
         for agent in self.named_agents:
-            rules = {
-                (key, value) for key, value in lines_for(self._groups, agent) if key in ("allow", "disallow") and value
-            }
-            found.setdefault(tuple(sorted(rules)), []).append(agent)
-        return found
+            rules = {line for line in lines_for(self._groups, agent) if line[0] in ("allow", "disallow") and line[1]}
+            alike.setdefault(tuple(sorted(rules)), []).append(agent)
+        return [(agents, _fare(rules)) for rules, agents in alike.items()]
 
     @cached_property
     def _usage(self) -> tuple[UsageRule, ...]:
@@ -101,6 +98,14 @@ class RobotsEvidence:
     @cached_property
     def _groups(self) -> tuple[Group, ...]:
         return tuple(groups_of(lines_of(self.text)))
+
+
+def _fare(rules: Sequence[Line]) -> Protego | bool:
+    if not rules:
+        return True
+    if SHUT_OUT in rules and all(key == "disallow" for key, _ in rules):
+        return False
+    return rules_of(rules)
 
 
 def _usage_rule(name: str, value: str) -> UsageRule:

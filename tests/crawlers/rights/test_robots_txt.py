@@ -1,10 +1,13 @@
 """What robots.txt says about the agents of AI."""
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crawlers.manners.robots_file import RobotsFile
 from crawlers.rights.robots_txt import RobotsEvidence
+from store.ai_agents import AI_AGENTS
 
 
 def agents(text: str, path: str = "/t/1") -> dict[str, str]:
@@ -45,3 +48,13 @@ def test_every_agent_fares_as_if_it_had_read_the_file_itself(rules):
     url = "https://forum.example/t/1"
     files = {agent: RobotsFile.read(text.encode(), agent) for agent in ("GPTBot", "CCBot", "ClaudeBot")}
     assert agents(text) == {agent: "allowed" if file.allows(url) else "disallowed" for agent, file in files.items()}
+
+
+def test_a_long_file_about_many_agents_is_read_once_and_then_asked_quickly():
+    names = "".join(f"User-agent: {token}\n" for token, _, _ in AI_AGENTS)
+    rules = "".join(f"Disallow: /x{n}\n" for n in range(15_000))
+    own = "".join(f"User-agent: {token}\nDisallow: /{token}\n" for token, _, _ in AI_AGENTS[:6])
+    evidence = RobotsEvidence.read((names + rules + own).encode())
+    began = time.process_time()
+    found = [evidence.for_url(f"https://forum.example/{n}") for n in range(20)]
+    assert time.process_time() - began < 2 and len(found[0]) == len(AI_AGENTS)
