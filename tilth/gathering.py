@@ -44,7 +44,7 @@ class Crawled:
         statuses = ", ".join(f"{count} × {status or 'no whole answer'}" for status, count in found.statuses.items())
         lines = [
             f"{_pages(found.pages)} in {found.seconds:.0f} s{f' ({statuses})' if statuses else ''}; "
-            f"{_counted(found.records_new, 'new record')}, {found.records_known} met again."
+            f"{_counted(found.records_new, 'new record')}, {found.records_known} already known."
         ]
         if found.unchanged:
             lines.append(f"{_pages(found.unchanged)} did not change since the last crawl and gave no new record.")
@@ -204,7 +204,7 @@ def import_records(
     key: str | None,
     split: str | None,
     annotator: str | None,
-    source: str | None,
+    name: str | None,
     query: str | None,
     advance: "Advance",
 ) -> Iterator[str]:
@@ -217,10 +217,13 @@ def import_records(
     from crawlers.import_place import import_source, source_at
     from labeling.resolve import resolve_labels
 
-    found_source = source_at(place, name=source, text=text, key=key, query=query)
+    found_source = source_at(place, name=name, text=text, key=key, query=query)
     if found_source is not None:
         if label or split or annotator:
-            raise LabelsUnread("Labels, splits and annotators are read out of CSV, JSONL and Parquet files alone.")
+            raise LabelsUnread(
+                "Labels, splits and annotators are read out of CSV, TSV, JSON Lines and Parquet files alone; save them "
+                "as one of these, or leave --label, --split and --annotator out."
+            )
         with project.open_store() as store:
             added = import_source(store, project.folder, found_source)
         yield f"{len(added.record_ids)} records: {added.new} new, {added.known} known."
@@ -235,7 +238,7 @@ def import_records(
             id_column=key,
             split_column=split,
             annotator_column=annotator,
-            source_name=source,
+            source_name=name,
             progress=advance,
         )
         yield f"{found.rows} rows: {found.new} new records, {found.known} known; {found.labels} labels."

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from store.errors import RequestError
 from tilth.people import curation_settings, learning_settings, people, waits_for_another
 from tilth.project import Project
-from tilth.project_file import error_at
 
 if TYPE_CHECKING:
     from store.database import Store
@@ -77,19 +76,14 @@ def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: i
 
     Raises:
         PoolEmpty: Not even one round can begin.
-        ProjectFileError: It names no strategy that there is.
     """
     from active_learning.rounds import Bench, PoolEmpty, require_round, run_round
-    from active_learning.strategies import UnknownStrategy
     from store import assignments
     from store.rounds import DONE
 
     settings = learning_settings(project)
     with project.open_store() as store:
-        try:
-            require_round(store, settings)  # before Label Studio is started for it
-        except UnknownStrategy as error:
-            raise error_at(project.file_path, ("rounds", "strategy"), str(error)) from error
+        require_round(store, settings)  # before Label Studio is started for it
     with people(project, say) as (store, where):
         bench = Bench(
             store=store,

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from store.curation.settings import CurationSettings, regions_of
 from store.rights import DEFAULT_AI_OPERATORS, DEFAULT_FORBIDS, DEFAULT_LICENCES, Act, Permission, RightsPolicy
 
+Strategy = Literal["auto", "random", "least-confidence", "margin", "entropy", "cluster-margin", "typiclust"]
+"""The names in `active_learning.strategies`, which takes too long to import on the way to every verb."""
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -107,7 +109,7 @@ class RoundsSection(Section):
 
     Attributes:
         size: Records that a round gives to training, the control arm among them.
-        strategy: "auto", "random", "least-confidence", "margin", "entropy", "cluster-margin" or "typiclust".
+        strategy: How the records of a round are chosen.
         holdout: Records to measure with and never train on, drawn from the first round on until there are so many, at
             most a quarter of the pool a round; imported rows of other splits than train count.
         control_share: The share of `size` that is drawn at random, to show what choosing saves.
@@ -115,7 +117,7 @@ class RoundsSection(Section):
     """
 
     size: int = Field(100, ge=1)
-    strategy: str = "auto"
+    strategy: Strategy = "auto"
     holdout: int = Field(200, ge=0)
     control_share: Share = 0.1
     seed: int = 0

@@ -27,7 +27,7 @@ HEAD = """# All settings
 Written by `python tools/write_settings.py` from the code that checks `tilth.toml`; do not edit. A key whose default is
 "needed" has none; "none" means that it does nothing, or what its line says, unless given.
 """
-SHARED = {
+SHARED: dict[type[BaseModel], tuple[str, str]] = {
     Declaration: (
         "Every source",
         "Each source is a `[[source]]` table; what the kinds are for is in [Kinds of source](guides/sources.md).",

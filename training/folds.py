@@ -21,7 +21,10 @@ def assign_folds(examples: Examples, folds: int, rng: np.random.Generator) -> ND
         raise TooFewLabels("There are no labels to divide into folds.")
     groups, member = np.unique(examples.groups, return_inverse=True)
     if len(groups) < folds:
-        raise TooFewLabels(f"{folds} folds need at least {folds} groups of labelled records; there are {len(groups)}.")
+        raise TooFewLabels(
+            f"Too few labels to judge by: at least {folds} records that are not near-equal are needed, and "
+            f"{len(groups)} are labelled; label more."
+        )
     majority, sizes = majority_labels(member, examples.labels)
     order = np.lexsort((rng.random(len(groups)), -sizes, majority))
     fold_of_group = np.empty(len(groups), dtype=np.int64)

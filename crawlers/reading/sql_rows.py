@@ -67,7 +67,7 @@ def _check_columns(names: Sequence[str], wanted: Sequence[str]) -> None:
 
 def _existing(path: Path | None) -> Path:
     if path is None or not path.is_file():
-        raise QueryFailed(f"there is no database {path}.")
+        raise QueryFailed(f"there is no database {path}; correct database, which is relative to the project.")
     return path
 
 
@@ -129,7 +129,7 @@ def _postgres(url: str, query: str) -> Generator[Any, None, None]:
         import psycopg
     except ImportError as error:
         raise QueryFailed(
-            'to read Postgres, psycopg is needed; install it with: pip install "tilth[postgres]"'
+            "to read Postgres, psycopg is needed; install the extra: pip install -e '.[postgres]' in tilth's folder."
         ) from error
     try:
         with psycopg.connect(url, connect_timeout=CONNECT_SECONDS, application_name="tilth") as db:

@@ -169,7 +169,7 @@ def _why_nothing(snapshot_id: str, with_text: int, held_back: int) -> str:
         )
     if with_text:
         return f"No labelled record of snapshot {snapshot_id[:12]} is left to release after personal data was dropped."
-    return f"No labelled record of snapshot {snapshot_id[:12]} has a text; there is nothing to release."
+    return f"No labelled record of snapshot {snapshot_id[:12]} has a text to release; label records of text first."
 
 
 def _class_counts(values: list[str], schema: LabelSchema) -> dict[str, int]:

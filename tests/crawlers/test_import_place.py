@@ -53,7 +53,7 @@ def test_a_query_on_a_database(project: Path) -> None:
         db.execute("CREATE TABLE t (id INTEGER, body TEXT)")
         db.execute("INSERT INTO t VALUES (1, 'one')")
     db.close()
-    asked = ("--query", "SELECT id, body FROM t", "--text", "body", "--id", "id", "--source", "tickets")
+    asked = ("--query", "SELECT id, body FROM t", "--text", "body", "--key", "id", "--name", "tickets")
     assert done("import", "sqlite:///x.db", *asked, project=project).strip() == "1 records: 1 new, 0 known."
     assert found(project) == {("tickets", "1", "one")}
 
@@ -64,7 +64,7 @@ def test_a_database_without_a_query_is_refused(project: Path) -> None:
 
 def test_labels_are_not_read_where_there_are_none(project: Path, tmp_path: Path) -> None:
     said = tilth("import", tmp_path, "--label", "label", project=project).refused()
-    assert said == "Labels, splits and annotators are read out of CSV, JSONL and Parquet files alone."
+    assert said.startswith("Labels, splits and annotators are read out of CSV, TSV, JSON Lines and Parquet files alone")
 
 
 @pytest.mark.parametrize(

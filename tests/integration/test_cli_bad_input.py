@@ -115,7 +115,10 @@ class TestTheProjectFile:
 
     def test_a_strategy_that_there_is_not(self, project):
         edit(project, "[training]", "[rounds]\nstrategy = 'margn'\n[training]")
-        assert tilth("round", project=project).refused().startswith('tilth.toml:10: there is no strategy "margn"')
+        for verb in ("status", "round"):
+            said = tilth(verb, project=project).refused()
+            assert said.startswith("tilth.toml:10: \"rounds.strategy\" must be 'auto', 'random'")
+            assert 'it is "margn"' in said
 
     def test_an_encoder_that_is_not_there(self, project, encoder):
         edit(project, str(encoder), "/nowhere/encoder")

@@ -314,7 +314,7 @@ def test_the_next_crawl_asks_whether_a_page_changed_and_knows_what_a_changed_one
     ran = tilth("crawl", "again", project=crawled.folder)
     assert ran.code == 0
     assert stats(crawled.site)["not_modified"] == given + 1
-    assert "; 1 new record, 0 met again." in ran.out
+    assert "; 1 new record, 0 already known." in ran.out
     assert "1 page did not change since the last crawl and gave no new record." in ran.out
     rows = crawled.rows("again", "last")
     assert (rows["/etag/1"]["status"], rows["/etag/1"]["unchanged"]) == (304, "validator")

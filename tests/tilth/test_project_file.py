@@ -1,12 +1,15 @@
 """A mistake in `tilth.toml` is named with its line and what is right."""
 
+from typing import get_args
+
 import pytest
 
+from active_learning.strategies import STRATEGIES
 from store.errors import RequestError
 from store.rights import RightsPolicy
 from tilth.first_steps import ProjectExists, make_project
 from tilth.project_file import ProjectFileError, read_project_file
-from tilth.sections import RightsSection
+from tilth.sections import RightsSection, Strategy
 from tilth.toml_lines import line_of
 
 GOOD = '[project]\nname = "x"\n[schema]\nclasses = ["a", "b"]\n'
@@ -55,6 +58,10 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path, text, said):
         read_project_file(path)
     assert caught.value.exit_code == 2
     assert len(str(caught.value)) < 300
+
+
+def test_every_strategy_can_be_named_and_no_other():
+    assert set(get_args(Strategy)) == set(STRATEGIES)
 
 
 def test_a_folder_without_a_project_file_says_how_to_make_one(tmp_path):

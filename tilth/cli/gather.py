@@ -12,7 +12,10 @@ def crawl(
     context: typer.Context,
     source: Annotated[str | None, typer.Argument(help="The source's name; unless given, all of them.")] = None,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Fetch all of it anew, as if for the first time; records stay.")
+        bool,
+        typer.Option(
+            "--restart", help="Fetch all of it anew, as if for the first time; records, answers and WARC files stay."
+        ),
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and bring in the new entries of feeds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -76,19 +79,25 @@ def import_(
     context: typer.Context,
     place: Annotated[
         str,
-        typer.Argument(metavar="FILE", help="A CSV, JSONL or Parquet file; a folder; hf://owner/name; sqlite:///path."),
+        typer.Argument(
+            metavar="FILE",
+            help="A CSV, TSV, JSON Lines, JSON or Parquet file, a text or an image, a folder, "
+            "hf://owner/name[@revision], or a database's URL (sqlite:///path, duckdb:///path, postgresql://user@host/name) with --query.",
+        ),
     ],
     text: Annotated[str, typer.Option(help="The column with the text.")] = "text",
     label: Annotated[str | None, typer.Option(help="The column with the label, where there is one.")] = None,
-    key: Annotated[str | None, typer.Option("--id", help="The column with the row's own id.")] = None,
-    split: Annotated[str | None, typer.Option(help="The column that says train, validation or test.")] = None,
+    key: Annotated[str | None, typer.Option(help="The column with the row's own id.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="The column that says train, validation (dev, val), test or holdout.")
+    ] = None,
     annotator: Annotated[str | None, typer.Option(help="The column that says who labelled the row.")] = None,
-    source: Annotated[str | None, typer.Option(help="What to call this source; unless given, the file's name.")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call this source; unless given, the file's name.")] = None,
     query: Annotated[str | None, typer.Option(help="What to ask a database: a SELECT.")] = None,
 ) -> None:
-    """Bring in a CSV, JSONL or Parquet file, whole or not at all.
+    """Bring in what you have, whole or not at all.
 
-    With or without labels. Also a folder of texts or images, a dataset on the Hub, a query on a database.
+    A file of rows with or without labels, a folder of texts or images, a dataset on the Hub, a query on a database.
     """
     from tilth.gathering import import_records
 
@@ -101,7 +110,7 @@ def import_(
             key=key,
             split=split,
             annotator=annotator,
-            source=source,
+            name=name,
             query=query,
             advance=advance,
         ):

@@ -47,7 +47,14 @@ def round_(
 def loop(
     context: typer.Context,
     rounds: Annotated[int, typer.Option(min=1, help="How many rounds at most.")] = 10,
-    budget: Annotated[int | None, typer.Option(min=1, help="Stop when so many answers were asked for.")] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Begin no further round once so many answers were asked for, all of the project's counted; a round "
+            "may go past it.",
+        ),
+    ] = None,
 ) -> None:
     """Run rounds until a stop.
 
@@ -72,7 +79,8 @@ def simulate(
 ) -> None:
     """Play strategies on labels you have.
 
-    Each against random choice, with the same seeds and the same holdout; it says what choosing saved.
+    Each against random choice, with the same seeds and the same holdout; it says what choosing saved. What was played
+    is kept in simulations/ of the project, and not played again.
     """
     from tilth.simulation import simulate_project
 

@@ -29,7 +29,10 @@ def name_finder(model: str, language: str) -> Callable[[str], list[Span]]:
         from presidio_analyzer.nlp_engine import NlpEngineProvider
         from presidio_analyzer.predefined_recognizers import SpacyRecognizer
     except ImportError as error:
-        raise PresidioMissing('[curation] pii = "presidio" needs Presidio: pip install "tilth[presidio]"') from error
+        raise PresidioMissing(
+            '[curation] pii = "presidio" needs Presidio; install the extra: '
+            "pip install -e '.[presidio]' in tilth's folder."
+        ) from error
     # Presidio would fetch a model that is missing, without asking.
     if not (spacy.util.is_package(model) or Path(model).exists()):
         raise PresidioMissing(

@@ -204,7 +204,7 @@ def test_a_hub_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     [
         ("no-split", f'{REPO} has no split "validation"; it has: '),
         ("no-column", f'{REPO} has no column "bdy" among "id", "body", "topic".'),
-        ("no-revision", f'{REPO} has no revision "v9".'),
+        ("no-revision", f'{REPO} has no revision "v9"; look'),
         ("no-config", "cannot be read: BuilderConfig 'de' not found."),
         ("no-dataset", "user/nothing is not on the Hub, or may be read only by people whose HF_TOKEN is set"),
     ],
