@@ -15,6 +15,8 @@ from typing import Any
 
 from crawlers.crawl_spec import CrawlSpec
 from crawlers.frontier.file import Frontier, NoSpace
+from crawlers.frontier.leases import this_process
+from crawlers.frontier.queue import Queue
 from crawlers.full_disk import is_full
 from crawlers.scrapy_settings import scrapy_settings
 from store.errors import TilthError
@@ -62,7 +64,7 @@ def say_failure(error: BaseException) -> None:
     print(json.dumps({"kind": "disk-full" if full else "failed", "message": message}), flush=True)
 
 
-def end_with(lifeline: int) -> None:
+def end_with(lifeline: int, frontier: Path) -> None:
     """Ask this process to end when the file descriptor `lifeline` ends, and make it end some seconds later."""
 
     def watch() -> None:
@@ -70,16 +72,21 @@ def end_with(lifeline: int) -> None:
             continue
         os.kill(os.getpid(), signal.SIGTERM)
         threading.Event().wait(GRACE_SECONDS)
-        os._exit(1)
+        try:
+            with Frontier(frontier) as opened:  # no page is to blame for an end that was asked for
+                Queue(opened).release(this_process())
+        finally:
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
 def main() -> int:
     """Read the spec that the command line names, and crawl."""
-    end_with(sys.stdin.fileno())
+    spec = CrawlSpec.read(Path(sys.argv[1]))
+    end_with(sys.stdin.fileno(), Path(spec.project_folder) / "frontier.sqlite")
     try:
-        return run(CrawlSpec.read(Path(sys.argv[1])))
+        return run(spec)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
         traceback.print_exc()  # for whoever looks into it; the parent shows the one line
         say_failure(error)
