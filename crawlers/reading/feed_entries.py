@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from html.entities import name2codepoint
 from typing import Any
 from urllib.parse import urljoin
 
@@ -22,6 +23,8 @@ LARGEST = 50 * 2**20
 # on is somebody's text. No comment is taken back and made longer: there are too many ways to do so.
 DOCUMENT_TYPE = re.compile(rb"\s*(?:(?><\?.*?\?>)\s*|(?><!--.*?-->)\s*)*+<!DOCTYPE", re.IGNORECASE | re.DOTALL)
 ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
+NAMED_LETTER = re.compile(rb"&([A-Za-z][A-Za-z0-9]*);")
+OF_XML = ("amp", "lt", "gt", "quot", "apos")
 OLDER = ("next", "prev-archive")
 PERIODS = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
 
@@ -92,6 +95,7 @@ def _xml_feed(body: bytes, url: str, content_type: str | None) -> Feed:
     narrow = body.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")
     if DOCUMENT_TYPE.match(narrow) and ENTITY.search(narrow):
         return Feed((), trouble="it declares entities, which a feed has no use for")
+    body = _as_xml(body)
     headers = {"content-location": url} | ({"content-type": content_type} if content_type else {})
     # Its HTML becomes plain text here, so that nothing in it needs to be made harmless.
     parsed = feedparser.parse(
@@ -105,6 +109,21 @@ def _xml_feed(body: bytes, url: str, content_type: str | None) -> Feed:
     if parsed.bozo and type(parsed.bozo_exception).__name__ not in ("CharacterEncodingOverride", "NonXMLContentType"):
         trouble = f"its XML is not valid ({_first_line(parsed.bozo_exception)}); what could be read of it was"
     return Feed(entries, _said(parsed.feed.get("title")), _absolute(url, older), _wait(parsed.feed), trouble)
+
+
+def _as_xml(body: bytes) -> bytes:
+    """The document without blanks before its declaration, and with HTML's names of letters as numbers.
+
+    XML knows neither; a parser drops the letters without a word where a document type says that they may be known.
+    """
+    if b"\0" in body[:4]:
+        return body
+
+    def numbered(found: re.Match[bytes]) -> bytes:
+        name = found[1].decode()
+        return b"&#%d;" % name2codepoint[name] if name in name2codepoint and name not in OF_XML else found[0]
+
+    return NAMED_LETTER.sub(numbered, body.lstrip())
 
 
 def _no_feed(body: bytes, content_type: str | None) -> str:

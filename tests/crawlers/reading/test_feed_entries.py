@@ -84,6 +84,35 @@ def test_a_feed_says_how_long_it_wants_to_be_left_alone() -> None:
     assert read_feed(ATOM, AT).wait is None
 
 
+NETSCAPE = '<!DOCTYPE rss PUBLIC "-//Netscape//DTD RSS 0.91//EN" "http://127.0.0.1:1/rss-0.91.dtd">'
+ITEM = "<item><title>a</title><link>https://h.example/1</link><description>caf&eacute;</description></item>"
+OLD_FEEDS = {
+    "RSS 0.91": f"{NETSCAPE}<rss version='0.91'><channel><title>T</title>{ITEM}</channel></rss>",
+    "RSS 0.92 without its type": f"<rss version='0.92'><channel><title>T</title>{ITEM}</channel></rss>",
+    "RSS 1.0": "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns='http://purl.org/rss/1.0/'>"
+    f"<channel rdf:about='x'><title>T</title></channel>{ITEM}</rdf:RDF>",
+    "Atom 0.3": "<feed version='0.3' xmlns='http://purl.org/atom/ns#'><title>T</title><entry><title>a</title>"
+    "<link rel='alternate' href='https://h.example/1'/><id>https://h.example/1</id>"
+    "<content type='text/html' mode='escaped'>&lt;p&gt;caf&#233;&lt;/p&gt;</content></entry></feed>",
+    "JSON Feed 1": '{"version": "https://jsonfeed.org/version/1", "title": "T", "items": [{"id": "https://h.example/1",'
+    ' "url": "https://h.example/1", "title": "a", "content_html": "<p>caf&eacute;</p>"}]}',
+}
+
+
+@pytest.mark.parametrize("name", OLD_FEEDS)
+@pytest.mark.parametrize("before", ["", "\n \n", "\ufeff"])
+def test_feeds_of_every_age_are_read(name: str, before: str) -> None:
+    kind = "application/feed+json" if name.startswith("JSON") else None
+    feed = read_feed((before + OLD_FEEDS[name]).encode(), AT, kind)
+    assert (feed.title, feed.trouble) == ("T", None)
+    (entry,) = feed.entries
+    assert (entry.key, entry.link, entry.text) == ("https://h.example/1", "https://h.example/1", "café")
+
+
+def test_a_declaration_may_stand_behind_blank_lines() -> None:
+    assert read_feed(b"\n\n" + RSS, AT).trouble is None
+
+
 def test_a_packed_feed_is_unpacked() -> None:
     assert len(read_feed(gzip.compress(RSS), AT).entries) == 4
 
