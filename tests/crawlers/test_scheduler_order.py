@@ -1,5 +1,6 @@
 """Whose request is next: fair between hosts and sources, within what may be in hand, and no host before its time."""
 
+import sqlite3
 import time
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from scrapy import Request, Spider
 from scrapy.utils.test import get_crawler
 
+from crawlers import engine_slot
 from crawlers import scheduler as scheduling
 from crawlers.every_host import EveryHost
 from crawlers.frontier.file import Frontier
@@ -42,6 +44,9 @@ class Timed(EveryHost):
     def closed(self, host: str) -> str | None:
         return self.shut.get(host)
 
+    def closed_hosts(self) -> dict[str, str]:
+        return self.shut
+
 
 @pytest.fixture
 def frontier(tmp_path: Path) -> Any:
@@ -51,7 +56,7 @@ def frontier(tmp_path: Path) -> Any:
 
 @pytest.fixture(autouse=True)
 def no_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduling, "call_later", lambda *_: None)  # there is no event loop here
+    monkeypatch.setattr(engine_slot, "call_later", lambda *_: None)  # there is no event loop here
 
 
 def opened(frontier: Frontier, hosts: Timed | None = None, *, in_all: int = 100, per_host: int = 100) -> Any:
@@ -69,7 +74,7 @@ def fill(frontier: Frontier, count: int, *hosts: str, source: str = "first") -> 
 
 
 def taken(scheduler: FrontierScheduler, at_most: int = 1_000) -> list[Request]:
-    found = []
+    found: list[Request] = []
     while len(found) < at_most and (request := scheduler.next_request()) is not None:
         found.append(request)
     return found
@@ -181,13 +186,13 @@ def test_a_crawl_of_one_source_leaves_what_waits_of_another(frontier: Frontier) 
 
 
 def test_whatever_goes_wrong_in_choosing_ends_the_crawl(frontier: Frontier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Two, "request_of", lambda *_: [][1])
     fill(frontier, 1, "a.example")
     scheduler = opened(frontier)
     given_up: list[Exception] = []
     monkeypatch.setattr(scheduler.spider, "give_up", given_up.append, raising=False)
-    monkeypatch.setattr(scheduler.spider, "request_of", lambda _: {}["not there"])
     assert scheduler.next_request() is None
-    assert isinstance(given_up[0], KeyError)
+    assert isinstance(given_up[0], IndexError)
 
 
 def test_what_is_in_hand_when_the_crawl_is_ended_is_queued_again(frontier: Frontier) -> None:
@@ -197,3 +202,56 @@ def test_what_is_in_hand_when_the_crawl_is_ended_is_queued_again(frontier: Front
     scheduler.close("shutdown")
     assert frontier.read("SELECT state, deaths FROM requests GROUP BY 1, 2")[0][:] == ("queued", 0)
     assert len(taken(opened(frontier))) == 3
+
+
+def test_a_clock_that_is_set_back_holds_up_neither_a_host_nor_what_waits(
+    frontier: Frontier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts, now, back = Timed(), time.time, 0.0
+    monkeypatch.setattr(time, "time", lambda: now() - back)
+    hosts.from_["slow.example"] = time.time() + 0.3
+    fill(frontier, 1, "slow.example", "a.example")
+    scheduler = opened(frontier, hosts)
+    (first,) = taken(scheduler)
+    scheduler.later(first.meta["frontier_id"], time.time() + 0.3, 1)
+    back = 3_600.0
+    hosts.from_["slow.example"] -= back  # as `Hosts` has it, whose clock is monotonic
+    assert taken(scheduler) == []
+    time.sleep(0.32)
+    assert sorted(hosts_of(taken(scheduler))) == ["a.example", "slow.example"]
+
+
+def test_nothing_waits_for_a_host_that_is_closed_by_what_else_it_was_asked(frontier: Frontier) -> None:
+    hosts = Timed()
+    fill(frontier, 2, "gone.example")
+    scheduler = opened(frontier, hosts)
+    first, second = taken(scheduler)
+    scheduler.later(first.meta["frontier_id"], time.time() + 600, 1)
+    hosts.shut["gone.example"] = "it is closed"
+    scheduler.later(second.meta["frontier_id"], time.time(), 0)
+    assert taken(scheduler) == [] and not scheduler.has_pending_requests()
+
+
+def test_a_closed_host_that_is_open_again_is_asked_by_a_crawl_that_still_runs(
+    frontier: Frontier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduling, "SECONDS_BETWEEN_LOOKS_AT_CLOSED", 0.0)
+    hosts = Timed()
+    hosts.shut["gone.example"] = "it is closed"
+    fill(frontier, 1, "gone.example")
+    scheduler = opened(frontier, hosts)
+    assert taken(scheduler) == []
+    hosts.shut.clear()
+    assert hosts_of(taken(scheduler)) == ["gone.example"]
+
+
+def test_what_cannot_be_put_back_ends_the_crawl(frontier: Frontier, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(frontier, 1, "a.example")
+    scheduler = opened(frontier)
+    (first,) = taken(scheduler)
+    given_up: list[Exception] = []
+    monkeypatch.setattr(scheduler.spider, "give_up", given_up.append, raising=False)
+    first.meta["not_before"] = time.time()
+    frontier.write("ALTER TABLE requests RENAME TO elsewhere")
+    scheduler.enqueue_request(first)
+    assert isinstance(given_up[0], sqlite3.OperationalError)
