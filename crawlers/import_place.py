@@ -1,17 +1,18 @@
 """What `tilth import` is given where that is no file of rows: a folder, a dataset on the Hub, a query on a database."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from crawlers.declaration import Declaration
 from crawlers.import_error import ImportRefused
 from crawlers.kinds import kind_module, read_source
-from crawlers.read_in import as_table
+from crawlers.read_in import ReadIn, as_table
 from crawlers.reading.file_records import TEXTS
 from crawlers.reading.image_files import SUFFIXES
 from crawlers.tables.row import form_of
 from store.database import Store
-from store.records import Added, add_records
+from store.records import add_records
 from store.sources import add_source
 
 HUB = re.compile(r"hf://(?:datasets/)?([^@]+)(?:@(.+))?")
@@ -52,19 +53,19 @@ def source_at(place: str, *, name: str | None, text: str, key: str | None, query
     return None
 
 
-def import_source(store: Store, project_folder: Path, source: Declaration) -> Added:
+def import_source(store: Store, project_folder: Path, source: Declaration) -> ReadIn:
     """Bring in all records of a source, or none where it cannot be read to its end."""
-    ids: list[str] = []
     new = known = 0
+    passed_by: Counter[str] = Counter()
     with store.transaction():
         source_id = add_source(store, name=source.name, kind=source.kind, declared=source.declared())
         for batch in kind_module(source.kind).batches(source, project_folder):
+            passed_by.update(batch.passed_by)
             if not batch:
                 continue
             added = add_records(store, as_table(batch), source_name=source.name, source_id=source_id)
-            ids += added.record_ids
             new, known = new + added.new, known + added.known
-    return Added(ids, new, known)
+    return ReadIn(source.name, new, known, passed_by=dict(passed_by))
 
 
 def _declared(kind: str, name: str, **more: object) -> Declaration:

@@ -198,9 +198,8 @@ class Outcome:
         self.known += read.known
         if read.refused:
             self._told.append(Trouble(read.source, read.refused, refused=True))
-        rows = read.new + read.known + sum(read.passed_by.values())
-        for why, count in sorted(read.passed_by.items(), key=lambda one: -one[1]):
-            message = f'source "{read.source}": {count:,} of {rows:,} rows gave no record: {why}.'
+        for why, said in read.gave_none():
+            message = f'source "{read.source}": {said}'
             self._told.append(Trouble(read.source, message, field=("text",) if why == NO_TEXT.why else ()))
 
     def hear_skipped(self, source: str, skipped: Sequence[tuple[str, int, str]]) -> None:

@@ -42,6 +42,12 @@ class ReadIn:
     refused: str | None = None
     passed_by: Mapping[str, int] = field(default_factory=dict)
 
+    def gave_none(self) -> list[tuple[str, str]]:
+        """The reasons for which rows gave no record, the commonest first, each with a sentence that says how many."""
+        rows = self.new + self.known + sum(self.passed_by.values())
+        by_count = sorted(self.passed_by.items(), key=lambda one: -one[1])
+        return [(why, f"{count:,} of {rows:,} rows gave no record: {why}.") for why, count in by_count]
+
 
 @dataclass(frozen=True)
 class Reading:

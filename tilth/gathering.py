@@ -225,8 +225,9 @@ def import_records(
                 "as one of these, or leave --label, --split and --annotator out."
             )
         with project.open_store() as store:
-            added = import_source(store, project.folder, found_source)
-        yield f"{len(added.record_ids)} records: {added.new} new, {added.known} known."
+            read = import_source(store, project.folder, found_source)
+        yield f"{read.new + read.known} records: {read.new} new, {read.known} known."
+        yield from (said for _, said in read.gave_none())
         return
     with project.open_store() as store:
         found = import_file(

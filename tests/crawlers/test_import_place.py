@@ -58,6 +58,30 @@ def test_a_query_on_a_database(project: Path) -> None:
     assert found(project) == {("tickets", "1", "one")}
 
 
+def test_what_gives_no_record_is_said(project: Path, tmp_path: Path) -> None:
+    given = tmp_path / "cats"
+    given.mkdir()
+    Image.new("RGB", (2, 2)).save(given / "a.png")
+    (given / "metadata.csv").write_text("file_name,caption\na.png,a cat\n")
+    said = done("import", given, project=project).splitlines()
+    assert said == [
+        "1 records: 1 new, 0 known.",
+        '1 of 2 rows gave no record: metadata.csv has no column "text".',
+    ]
+
+
+def test_a_column_of_bytes_is_said_to_be_no_text(project: Path) -> None:
+    with sqlite3.connect(project / "x.db") as db:
+        db.execute("CREATE TABLE t (text BLOB)")
+        db.executemany("INSERT INTO t VALUES (?)", [(b"one",), (b"two",)])
+    db.close()
+    said = done("import", "sqlite:///x.db", "--query", "SELECT text FROM t", project=project).splitlines()
+    assert said == [
+        "0 records: 0 new, 0 known.",
+        '2 of 2 rows gave no record: "text" is bytes, not a text.',
+    ]
+
+
 def test_a_database_without_a_query_is_refused(project: Path) -> None:
     assert 'add --query "SELECT …"' in tilth("import", "sqlite:///x.db", project=project).refused()
 
