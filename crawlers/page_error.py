@@ -38,11 +38,17 @@ class ProxyTrouble(DownloadFailedError):
 
     Attributes:
         proxy: Its address, without credentials.
+        perhaps_the_hosts: It may as well be the trouble of the host that was asked through it.
     """
 
-    def __init__(self, proxy: str, what: str) -> None:
+    def __init__(self, proxy: str, what: str, *, perhaps_the_hosts: bool = False) -> None:
         super().__init__(f"the proxy {proxy} {what}")
         self.proxy = proxy
+        self.perhaps_the_hosts = perhaps_the_hosts
+
+
+class KeptConnectionBroke(DownloadFailedError):
+    """A connection that was kept from an earlier request had ended when this one was sent; nothing was answered."""
 
 
 class NoProxyLeft(IgnoreRequest):

@@ -14,6 +14,7 @@ from crawlers.manners.hosts import BUSY, LONGEST_KEPT, TurnFarOff
 from crawlers.manners.retry_after import retry_after
 from crawlers.manners.trouble import PASSING, came_from_elsewhere, put_back
 from crawlers.manners.turns import back_to_frontier, hosts_of
+from crawlers.page_error import KeptConnectionBroke
 from crawlers.scope import host_of
 
 TRIES_WHEN_ASKED_TO_WAIT = 5
@@ -58,6 +59,11 @@ class TryAgain:
         """The request for another try, or None where the error stands."""
         if isinstance(exception, TurnFarOff) and "frontier_id" in request.meta:
             return back_to_frontier(self.hosts, request, exception.ready_at)  # a browser waited for its turn in vain
+        if isinstance(exception, KeptConnectionBroke):
+            # At its host's next turn, and without end: each has used up a connection that had brought an answer.
+            if "frontier_id" not in request.meta:
+                return request.replace(dont_filter=True)
+            return put_back(request, max(self.hosts.wall(), self.hosts.ready_at(host_of(request.url))))
         if not isinstance(exception, self.errors):
             return None
         return self._again(request, self.times, 0.0, type(exception).__name__)

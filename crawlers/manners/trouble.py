@@ -10,7 +10,7 @@ from scrapy.exceptions import (
     ResponseDataLossError,
 )
 
-from crawlers.page_error import ProxyTrouble
+from crawlers.page_error import KeptConnectionBroke, ProxyTrouble
 from crawlers.scope import host_of
 
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
@@ -26,8 +26,11 @@ OF_ANOTHER_TRY = ("download_slot", "download_latency", "answer", "warc", "fetche
 
 
 def is_transport_trouble(error: BaseException) -> bool:
-    """Whether the host could not be reached or broke off, which says nothing about the page; a proxy is no host."""
-    return isinstance(error, TRANSPORT) and not isinstance(error, ProxyTrouble)
+    """Whether the host could not be reached or broke off, which says nothing about the page.
+
+    A proxy is no host, and every server ends the connections that it kept.
+    """
+    return isinstance(error, TRANSPORT) and not isinstance(error, ProxyTrouble | KeptConnectionBroke)
 
 
 def came_from_elsewhere(request: Request) -> bool:

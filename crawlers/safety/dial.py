@@ -42,7 +42,7 @@ async def dial(
     try:
         streams = await _to_proxy(gate, proxy, seconds)
     except (OSError, TimeoutError) as error:
-        raise ProxyTrouble(proxy.name, "cannot be connected to") from error
+        raise ProxyTrouble(proxy.name, _why_not(error)) from error
     if not tunnel:
         return streams
     where = host if proxy.looks_up_names else str(addresses[0])
@@ -58,6 +58,12 @@ async def dial(
         streams.writer.transport.abort()
         raise ProxyTrouble(proxy.name, trouble)
     return streams
+
+
+def _why_not(error: OSError | TimeoutError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"has a certificate that could not be verified ({error.verify_message})"
+    return "sent something that is no TLS" if isinstance(error, ssl.SSLError) else "cannot be connected to"
 
 
 async def _to_proxy(gate: Gate, proxy: Proxy, seconds: float) -> Streams:

@@ -63,16 +63,17 @@ class Limits:
         header_bytes: Of one request or answer.
         body_bytes: Of one answer over plain HTTP.
         upload_bytes: Of one request over plain HTTP.
-        tunnel_bytes: Of one tunnel, both ways together; HTTP/2 has a whole page in one.
-        connect_seconds, idle_seconds, total_seconds: Until a connection stands; between two reads; of one exchange or
-            tunnel in all.
+        tunnel_bytes: Of one tunnel, both ways together; the pages of a browser may share one.
+        connect_seconds: Until a connection stands.
+        idle_seconds: Between two reads; of a tunnel, on either side.
+        total_seconds: Of one exchange over plain HTTP in all.
     """
 
     connections: int = 256
     header_bytes: int = 65_536
     body_bytes: int = 50 * 2**20
     upload_bytes: int = 10 * 2**20
-    tunnel_bytes: int = 100 * 2**20
+    tunnel_bytes: int = 2**30
     connect_seconds: float = 10.0
     idle_seconds: float = 30.0
     total_seconds: float = 180.0
@@ -88,6 +89,31 @@ class Way:
 
 class TooMuch(Exception):
     """More bytes came than may."""
+
+
+class _Flow:
+    """What goes through a tunnel, both ways: so many bytes, and no longer still than so many seconds."""
+
+    def __init__(self, most_bytes: int, idle_seconds: float) -> None:
+        self._left, self._idle_seconds = most_bytes, idle_seconds
+        self._moved_at = asyncio.get_running_loop().time()
+
+    async def read(self, reader: asyncio.StreamReader) -> bytes:
+        """What one side says next; raises `TooMuch`, or `TimeoutError` when neither side says anything."""
+        now = asyncio.get_running_loop().time
+        while True:
+            try:
+                async with asyncio.timeout_at(self._moved_at + self._idle_seconds):
+                    chunk = await reader.read(CHUNK)
+            except TimeoutError:
+                if now() >= self._moved_at + self._idle_seconds:
+                    raise
+                continue  # the other side has spoken since
+            self._moved_at = now()
+            self._left -= len(chunk)
+            if self._left < 0:
+                raise TooMuch
+            return chunk
 
 
 class Egress:
@@ -192,10 +218,10 @@ class Egress:
             writer.write(client.send(h11.Response(status_code=407, headers=challenge)) or b"")
             await writer.drain()
             return False
+        if request.method == b"CONNECT":
+            await self._tunnel(client, request, way, Streams(reader, writer))
+            return False
         async with asyncio.timeout(self._limits.total_seconds):
-            if request.method == b"CONNECT":
-                await self._tunnel(client, request, way, Streams(reader, writer))
-                return False
             await self._forward(client, request, way, Streams(reader, writer))
         return client.our_state is h11.DONE and client.their_state is h11.DONE
 
@@ -232,10 +258,10 @@ class Egress:
             sent_early, _ = client.trailing_data
             if sent_early:
                 away.writer.write(sent_early)
-            budget = [self._limits.tunnel_bytes]
+            flow = _Flow(self._limits.tunnel_bytes, self._limits.idle_seconds)
             pumps = [
-                asyncio.ensure_future(self._pump(page.reader, away.writer, budget)),
-                asyncio.ensure_future(self._pump(away.reader, page.writer, budget)),
+                asyncio.ensure_future(self._pump(page.reader, away.writer, flow)),
+                asyncio.ensure_future(self._pump(away.reader, page.writer, flow)),
             ]
             try:
                 await asyncio.gather(*pumps)
@@ -245,11 +271,8 @@ class Egress:
         finally:
             away.writer.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, budget: list[int]) -> None:
-        while chunk := await reader.read(CHUNK):
-            budget[0] -= len(chunk)
-            if budget[0] < 0:
-                raise TooMuch
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: _Flow) -> None:
+        while chunk := await flow.read(reader):
             writer.write(chunk)
             async with asyncio.timeout(self._limits.idle_seconds):
                 await writer.drain()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from OpenSSL import SSL
 from scrapy.exceptions import CannotResolveHostError
 from scrapy.utils.defer import deferred_from_coro
 from twisted.internet.defer import Deferred
@@ -207,7 +208,8 @@ class _Opening(Protocol):
         if self._inner is not None:
             self._inner.connectionLost(reason)
         else:
-            self._fail("closed the connection when a tunnel was asked for")
+            what = "sent something that is no TLS" if reason.check(SSL.Error) else "closed the connection"
+            self._fail(f"{what} when a tunnel was asked for")
 
     def _fail(self, trouble: str) -> None:
         if not self.ready.called:

@@ -25,13 +25,14 @@ from scrapy.http import Response
 from scrapy.utils._download_handlers import normalize_bind_address, wrap_twisted_exceptions
 from scrapy.utils.defer import deferred_from_coro, deferred_to_future, maybe_deferred_to_future
 from scrapy.utils.httpobj import urlparse_cached
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
+from twisted.web._newclient import RequestNotSent, RequestTransmissionFailed, ResponseNeverReceived
 from twisted.web.client import URI, Agent, HTTPConnectionPool, ProxyAgent, _HTTP11ClientFactory
 from twisted.web.http_headers import Headers
 
-from crawlers.page_error import ProxyTrouble, UntrustedServer
+from crawlers.page_error import KeptConnectionBroke, ProxyTrouble, UntrustedServer
 from crawlers.proxies.proxy import Proxy
 from crawlers.safety.endpoints import Ways
 from crawlers.safety.gate import Gate
@@ -40,6 +41,7 @@ from crawlers.safety.of_crawl import gate_of, source_of
 HEADER_BYTES = 256 * 1024
 """Of one answer, all lines before its body together."""
 CLOSE_SECONDS = 1.0
+REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 
 class TooManyHeaders(Exception):
@@ -65,6 +67,7 @@ class SafeDownloadHandler(HTTP11DownloadHandler):
             UnsafeAddress: The host is at no address that the request's source may reach.
             UntrustedServer: The server cannot prove who it is.
             ProxyTrouble: The proxy did not do its part.
+            KeptConnectionBroke: The server had ended a connection that was kept; another try makes a new one.
         """
         source, proxy = source_of(request), self._proxy(request)
         agent = _CheckedAgent(
@@ -83,6 +86,8 @@ class SafeDownloadHandler(HTTP11DownloadHandler):
         try:
             with wrap_twisted_exceptions():
                 response: Response = await maybe_deferred_to_future(agent.download_request(request))
+        except KeptConnectionBroke:
+            raise
         except ProxyTrouble as error:
             raise _of_proxys_certificate(agent) or error from error
         except (DownloadFailedError, DownloadConnectionRefusedError, DownloadTimeoutError) as error:
@@ -114,6 +119,8 @@ class SafeDownloadHandler(HTTP11DownloadHandler):
 
             pool = HTTPConnectionPool(reactor, persistent=True)
             pool.maxPersistentPerHost = self._pool.maxPersistentPerHost
+            # By itself it would send a request once more, which takes no turn of its host.
+            pool.retryAutomatically = False
             pool._factory = _BoundedFactory
             self._pools[key] = pool
         return self._pools[key]
@@ -148,18 +155,18 @@ class _ForwardingAgent(ProxyAgent):
     """Asks a proxy by absolute URL; the password is in what is sent, and in no request that others see."""
 
     def __init__(self, ways: Ways, reactor: Any, pool: HTTPConnectionPool | None) -> None:
-        super().__init__(ways.to_proxy(), reactor, pool)  # type: ignore[no-untyped-call]
-        self._ways = ways
+        way = ways.to_proxy()
+        super().__init__(way, reactor, pool)  # type: ignore[no-untyped-call]
+        self._ways, self._authorization = ways, way.proxy.authorization
 
     def request(self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: Any = None) -> Any:
         return Deferred.fromCoroutine(self._request(method, uri, headers, bodyProducer))
 
     async def _request(self, method: bytes, uri: bytes, headers: Headers | None, body: Any) -> Any:
         await deferred_from_coro(self._ways.judge(URI.fromBytes(uri)))
-        authorization = self._ways.to_proxy().proxy.authorization
         signed = headers.copy() if headers is not None else Headers()
-        if authorization is not None:
-            signed.setRawHeaders("Proxy-Authorization", [authorization])
+        if self._authorization is not None:
+            signed.setRawHeaders("Proxy-Authorization", [self._authorization])
         return await super().request(method, uri, signed, body)
 
 
@@ -176,11 +183,25 @@ class _BoundedParser(_LenientHTTPClientParser):
 
 
 class _BoundedProtocol(_LenientHTTP11ClientProtocol):
+    _was_used = False
+
     def request(self, request: Any) -> Deferred[Any]:
         answer = super().request(request)
         if self._parser is not None:
             self._parser.__class__ = _BoundedParser
+        if self._was_used and request.method in REPEATABLE and request.bodyProducer is None:
+            answer.addErrback(_of_kept_connection)
+        self._was_used = True
         return answer
+
+
+def _of_kept_connection(failure: Failure) -> Failure:
+    error = failure.value
+    if not isinstance(error, RequestNotSent | RequestTransmissionFailed | ResponseNeverReceived):
+        return failure
+    if any(isinstance(each, Failure) and each.check(CancelledError) for each in getattr(error, "reasons", ())):
+        return failure
+    return Failure(KeptConnectionBroke("the server ended a kept connection when a request was sent on it"))
 
 
 class _BoundedFactory(_HTTP11ClientFactory):
@@ -195,8 +216,8 @@ def _plainly(error: Exception, request: Request, agent: _CheckedAgent) -> Except
     host, proxy = urlparse_cached(request).netloc.rpartition("@")[2], agent.proxy
     verifying = agent.ways.verifying if agent.ways else None
     if verifying is not None and verifying.trouble is not None:
-        through = f" (through the proxy {proxy.name})" if proxy else ""
-        return UntrustedServer(f"the certificate of {host} {verifying.trouble}{through}")
+        said = f"the certificate of {host} {verifying.trouble}"
+        return UntrustedServer(said) if proxy is None else of_certificate(proxy, said)
     reasons = list(_reasons(error))
     if any(isinstance(reason, TooManyHeaders) for reason in reasons):
         return DownloadFailedError(f"the headers of the answer are over {HEADER_BYTES:,} bytes")
@@ -210,6 +231,11 @@ def _plainly(error: Exception, request: Request, agent: _CheckedAgent) -> Except
         innermost = reasons[-1]
         return DownloadFailedError(str(innermost) or type(innermost).__name__)
     return error
+
+
+def of_certificate(proxy: Proxy, said: str) -> ProxyTrouble:
+    """That a server asked through a proxy cannot prove who it is, or that the proxy answers in its place."""
+    return ProxyTrouble(proxy.name, f"leads to a server that cannot prove who it is: {said}", perhaps_the_hosts=True)
 
 
 def _of_proxys_certificate(agent: _CheckedAgent) -> ProxyTrouble | None:

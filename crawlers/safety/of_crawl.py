@@ -7,6 +7,7 @@ from typing import Any
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
+from scrapy.settings import BaseSettings
 
 from crawlers.safety.egress import Egress, Limits
 from crawlers.safety.gate import Gate, named_hosts
@@ -41,11 +42,22 @@ def source_of(request: Request) -> str | None:
 
 
 async def _started(crawler: Crawler) -> Egress:
-    most = crawler.settings.getint("DOWNLOAD_MAXSIZE") or Limits.body_bytes
-    egress = Egress(gate_of(crawler), Limits(body_bytes=most))
+    egress = Egress(gate_of(crawler), limits_of(crawler.settings))
     await egress.start()
     crawler.signals.connect(egress.close, signals.engine_stopped, weak=False)
     return egress
+
+
+def limits_of(settings: BaseSettings) -> Limits:
+    """What a page may take through the egress: as long and as much as over HTTP."""
+    most = settings.getint("DOWNLOAD_MAXSIZE") or Limits.body_bytes
+    seconds = settings.getfloat("DOWNLOAD_TIMEOUT")
+    return Limits(
+        body_bytes=most,
+        connect_seconds=max(Limits.connect_seconds, seconds / 2),  # so that the page still hears of it
+        idle_seconds=max(Limits.idle_seconds, seconds),
+        total_seconds=max(Limits.total_seconds, 2 * seconds),
+    )
 
 
 def _starts(run: Any) -> list[str]:

@@ -1,6 +1,8 @@
 """Manners on the proving site: the delay that it asks for is kept, and so is Retry-After, over two crawls."""
 
 import itertools
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from crawlers.kinds import read_source
 from crawlers.outcome import CrawlResult
 from store.database import Store
 from store.pages import pages
+from tests.crawlers.safety.servers import listening
 from tests.proving_site import POST, proving_site, stats
 
 DELAY = 0.5
@@ -66,3 +69,28 @@ def test_pages_in_the_browser_and_over_http_keep_the_delay_together(site: str, t
     paths = [path for _, path in times]
     assert "/app" in paths and "/api/posts?page=1" in paths and "/t/5" in paths
     assert min(after - before for (before, _), (after, _) in itertools.pairwise(times)) >= 0.95 * DELAY
+
+
+def test_a_server_that_ends_the_connections_that_were_kept_costs_another_turn_and_no_page(tmp_path: Path) -> None:
+    def once(connection: socket.socket, head: bytes) -> None:
+        """Answer as if the connection would last, and end it at the next request."""
+        times.append(time.monotonic())
+        path = head.split(b" ")[1]
+        body = b"User-agent: *\nCrawl-delay: 0.3\n" if path == b"/robots.txt" else b"<title>a</title><p>a page</p>"
+        kind = b"text/plain" if path == b"/robots.txt" else b"text/html"
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(body), body)
+        )
+        if connection.recv(65_536):
+            times.append(time.monotonic())
+
+    times: list[float] = []
+    with listening(once) as server:
+        starts = [f"http://127.0.0.1:{server.port}/{number}" for number in range(4)]
+        source = {"name": "kept", "start": starts, "max_depth": 0}
+        with Store(tmp_path / "tilth.duckdb") as store:
+            crawl(store, tmp_path, [read_source(source)], contact="me@example.org")
+            errors = {row["error"] for row in pages(store).to_pylist()}
+            assert errors == {None} and pages(store).num_rows == 4
+    assert len(times) >= 8  # robots.txt, the TDM file, four pages, and what was sent in vain
+    assert min(after - before for before, after in itertools.pairwise(times)) >= 0.95 * 0.3

@@ -1,16 +1,21 @@
 """The browser's way out: nobody else's, only to where the gate lets a source go, and never without an end."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from scrapy.settings import Settings
 
 from crawlers.page_error import ProxyTrouble, UnsafeAddress
 from crawlers.proxies.proxy import Proxy, basic_authorization
 from crawlers.safety.egress import Egress, Limits
 from crawlers.safety.gate import Gate, named_hosts
+from crawlers.safety.of_crawl import limits_of
+from tests.crawlers.safety.servers import Authority, listening
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -169,6 +174,30 @@ def test_a_tunnel_ends_after_so_many_bytes() -> None:
     asyncio.run(work())
 
 
+def test_a_tunnel_that_is_used_stays_open_and_one_in_which_nothing_moves_ends() -> None:
+    async def one_way(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(8):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(5)
+
+    async def work() -> None:
+        limits = Limits(idle_seconds=0.3, total_seconds=0.2)
+        async with serving(then=one_way) as site, egress(site.port, limits=limits) as out:
+            async with asyncio.timeout(3):
+                answer = await ask(out, f"CONNECT 127.0.0.1:{site.port} HTTP/1.1\r\nHost: x")
+            assert answer.endswith(b"\r\n\r\n" + b"x" * 8)
+
+    asyncio.run(work())
+
+
+def test_a_page_may_take_as_long_in_the_browser_as_over_http() -> None:
+    limits = limits_of(Settings({"DOWNLOAD_TIMEOUT": 90, "DOWNLOAD_MAXSIZE": 5}))
+    assert (limits.idle_seconds, limits.body_bytes) == (90, 5) and limits.total_seconds >= 90
+    assert limits_of(Settings({"DOWNLOAD_TIMEOUT": 1})).idle_seconds == Limits().idle_seconds
+
+
 def test_a_server_that_drips_is_cut_when_the_time_is_up() -> None:
     async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -255,3 +284,33 @@ def test_a_proxy_that_lies_is_named_without_its_password(answer: bytes, said: st
                 raise trouble
 
     asyncio.run(work())
+
+
+def test_an_https_proxy_carries_a_request_when_it_proves_who_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def proxy(connection: socket.socket, _head: bytes) -> None:
+        connection.sendall(ESTABLISHED)
+        connection.recv(65_536)
+        connection.sendall(OK)
+
+    async def work() -> None:
+        async with egress(1234) as out:
+            for server in (good, other, own):
+                upstream = Proxy("https", "localhost", server.port)
+                said = await ask(out, get(1234), upstream=upstream)
+                if server is good:
+                    assert said.endswith(b"hello")
+                else:
+                    assert said == b""
+                    troubles.append(str(out.trouble_of("forum", "http://127.0.0.1:1234/")).partition(" has ")[2])
+
+    ours, troubles = Authority(tmp_path), list[str]()
+    monkeypatch.setenv("SSL_CERT_FILE", str(ours.file))
+    with ExitStack() as stack:
+        good = stack.enter_context(listening(proxy, tls=ours.context("localhost")))
+        other = stack.enter_context(listening(proxy, tls=ours.context("elsewhere.example")))
+        own = stack.enter_context(listening(proxy, tls=ours.context("localhost", self_signed=True)))
+        asyncio.run(work())
+    assert all(said.startswith("a certificate that could not be verified (") for said in troubles)
+    assert "localhost" in troubles[0] and "self-signed" in troubles[1]

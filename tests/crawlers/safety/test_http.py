@@ -25,12 +25,18 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-def fetch(requests: dict[str, str], *, environment: dict[str, str] | None = None, **told: Any) -> dict[str, Any]:
+def fetch(requests: dict[str, str], **told: Any) -> dict[str, Any]:
+    """What came of each URL, by its name."""
+    return fetch_all([{"name": name, "url": url} for name, url in requests.items()], **told)
+
+
+def fetch_all(
+    requests: list[dict[str, Any]], *, environment: dict[str, str] | None = None, **told: Any
+) -> dict[str, Any]:
     """What came of each request, by its name, fetched by Scrapy in a process of its own."""
-    told["requests"] = [{"name": name, "url": url} for name, url in requests.items()]
     done = subprocess.run(
         [sys.executable, "-m", "tests.crawlers.safety.fetching"],
-        input=json.dumps(told),
+        input=json.dumps(told | {"requests": requests}),
         capture_output=True,
         text=True,
         timeout=60,
@@ -106,20 +112,6 @@ def test_a_connection_that_is_kept_for_one_source_is_not_anothers() -> None:
         said = fetch_all(requests, start=[url(site.port)], settings={"CONCURRENT_REQUESTS": 1})
         assert said["ours"]["status"] == 200
         assert said["theirs"]["error"].startswith("unsafe: ")
-
-
-def fetch_all(requests: list[dict[str, Any]], **told: Any) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.crawlers.safety.fetching"],
-        input=json.dumps(told | {"requests": requests}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        cwd=ROOT,
-    )
-    said: dict[str, Any] = json.loads(done.stdout)
-    return said
 
 
 def test_a_server_must_prove_who_it_is(tmp_path: Path) -> None:
@@ -322,9 +314,68 @@ def test_a_proxy_that_lies_is_named_and_its_password_is_not(tmp_path: Path) -> N
     assert "c2VjcmV0" not in str(said)
     for name, port in ports.items():
         assert f"the proxy http://127.0.0.1:{port}" in errors[name], name
-    forged_error = errors.pop("another certificate")
-    assert forged_error.startswith("tls: the certificate of app.test is signed by an authority")
+    assert (
+        "leads to a server that cannot prove who it is: the certificate of app.test is"
+        in (errors["another certificate"])
+    )
     assert all(error.startswith("proxy: ") for error in errors.values())
+
+
+@pytest.mark.parametrize("forwards", [False, True])
+def test_an_https_proxy_is_spoken_to_by_tls_and_must_prove_who_it_is(tmp_path: Path, forwards: bool) -> None:
+    def proxy(connection: socket.socket, _head: bytes) -> None:
+        if not forwards:
+            connection.sendall(b"HTTP/1.1 200 Go on\r\n\r\n")
+            connection.recv(65_536)
+        connection.sendall(OK)
+
+    folders = [tmp_path / name for name in ("ours", "others")]
+    for folder in folders:
+        folder.mkdir()
+    ours, others = map(Authority, folders)
+    shown = {
+        "trusted": ours.context("localhost"),
+        "unknown": others.context("localhost"),
+        "other name": ours.context("elsewhere.example"),
+    }
+    with ExitStack() as stack:
+        ports = {name: stack.enter_context(listening(proxy, tls=tls)).port for name, tls in shown.items()}
+        ports["no TLS"] = stack.enter_context(listening(sends(b"SSH-2.0-OpenSSH_9\r\n"), speaks_first=True)).port
+        requests = [
+            {"name": name, "url": "http://app.test/", "meta": {"proxy": f"https://localhost:{port}"}}
+            for name, port in ports.items()
+        ]
+        said = fetch_all(
+            requests,
+            proxies=[
+                {"scheme": "https", "host": "localhost", "port": port, "looks_up_names": forwards}
+                for port in ports.values()
+            ],
+            start=["http://app.test/"],
+            names={"app.test": [["10.1.2.3"]]},
+            environment={"SSL_CERT_FILE": str(ours.file)},
+        )
+    assert said["trusted"]["body"] == "hello"
+    errors = {name: said[name]["error"].replace(str(port), "PORT") for name, port in ports.items() if name != "trusted"}
+    assert errors.pop("no TLS").startswith("proxy: the proxy https://localhost:PORT sent something that is no TLS")
+    has = "proxy: the proxy https://localhost:PORT has a certificate that"
+    assert errors == {
+        "unknown": f"{has} is signed by an authority that this machine does not know",
+        "other name": f"{has} names other hosts",
+    }
+
+
+def test_a_kept_connection_that_the_server_has_ended_is_not_used_again_behind_the_turns() -> None:
+    def once(connection: socket.socket, _head: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        connection.recv(65_536)  # the next request is read, and never answered
+
+    with listening(once) as server:
+        requests = [{"name": str(number), "url": url(server.port)} for number in range(2)]
+        said = fetch_all(requests, start=[url(server.port)], settings={"CONCURRENT_REQUESTS": 1})
+        assert server.visits == 1
+    assert said["0"]["body"] == "hello"
+    assert said["1"]["error"] == "connection: the server ended a kept connection when a request was sent on it"
 
 
 def test_a_name_that_turns_inside_between_two_requests_leads_nowhere() -> None:
