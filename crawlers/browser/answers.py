@@ -107,7 +107,7 @@ class Browsers:
         except TooLarge as error:
             raise DownloadCancelledError(str(error)) from error
         except PlaywrightError as error:
-            why = self._why_it_did_not_come(source.name, request.url, str(error))
+            why = self._why_it_did_not_come(request, str(error))
             if why is None:
                 raise
             raise why from error
@@ -148,10 +148,11 @@ class Browsers:
     def _turn(self, host: str, at_most: float) -> AbstractAsyncContextManager[Turn | None]:
         return hosts_of(self._crawler).turn(host, at_most=at_most)
 
-    def _why_it_did_not_come(self, source: str, url: str, said: str) -> Exception | None:
+    def _why_it_did_not_come(self, request: Request, said: str) -> Exception | None:
         """What kept a page from coming: the egress knows more of it than the browser, which says `said`."""
-        trouble = self._egress.trouble_of(source, url) if self._egress is not None else None
-        return of_egress(trouble) if trouble is not None else of_browser(said)
+        source, proxy = request.meta["browser"].source, request.meta.get("proxy")
+        trouble = self._egress.trouble_of(source.name, request.url) if self._egress is not None else None
+        return of_egress(trouble) if trouble is not None else of_browser(said, proxy)
 
     # -- sessions -----------------------------------------------------------------------------------------------------
     async def with_session(self, request: Request) -> Request:

@@ -6,7 +6,7 @@ import re
 
 from scrapy.exceptions import CannotResolveHostError, DownloadConnectionRefusedError, DownloadFailedError
 
-from crawlers.page_error import UnsafeAddress
+from crawlers.page_error import ProxyTrouble, UnsafeAddress
 
 NETWORK_ERROR = re.compile(r"net::(ERR_\w+)")
 BROKEN_OFF = re.compile(
@@ -25,8 +25,8 @@ def of_egress(error: Exception) -> Exception:
     return DownloadFailedError(said)
 
 
-def of_browser(said: str) -> Exception | None:
-    """What the browser itself says of the network; None where it says nothing of it."""
+def of_browser(said: str, proxy: str | None = None) -> Exception | None:
+    """What the browser itself says of the network, asked through that proxy; None where it says nothing of it."""
     found = NETWORK_ERROR.search(said)
     if found is None:
         return None
@@ -35,4 +35,7 @@ def of_browser(said: str) -> Exception | None:
         return DownloadConnectionRefusedError(words)
     if name == "ERR_NAME_NOT_RESOLVED":
         return CannotResolveHostError(words)
+    if proxy is not None and name.startswith("ERR_CERT"):
+        what = f"leads to a server that cannot prove who it is: {words}"
+        return ProxyTrouble(proxy, what, perhaps_the_hosts=True)
     return DownloadFailedError(words) if BROKEN_OFF.match(name) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from scrapy import Request
@@ -12,9 +13,10 @@ from scrapy.http import Response
 from scrapy.utils.httpobj import urlparse_cached
 
 from crawlers.manners.trouble import put_back
-from crawlers.page_error import NoProxyLeft, ProxyTrouble, UntrustedServer
+from crawlers.manners.turns import hosts_of
+from crawlers.page_error import NoProxyLeft, ProxyTrouble
 from crawlers.proxies.declaration import ProxiesSection
-from crawlers.proxies.pool import NoProxy, ProxyPool
+from crawlers.proxies.pool import NoProxy, NoSuchProxy, ProxyPool
 from crawlers.safety.gate import PORTS
 from crawlers.safety.of_crawl import gate_of
 from crawlers.scope import host_of
@@ -46,9 +48,11 @@ class AssignProxy:
     def process_request(self, request: Request) -> Request | None:
         """Choose a proxy; while all rest, the request goes back to the frontier.
 
+        When none works any more, the hosts of the request are closed for this crawl, and their pages stay queued.
+
         Raises:
-            NoProxyLeft: None works, or none is in the country that the source asks for.
-            DownloadFailedError: All rest, and the request is of no frontier that could keep it.
+            NoProxyLeft: None is in the country that the source asks for.
+            DownloadFailedError: None is well, and the request is of no frontier that could keep it.
         """
         request.meta.pop("proxy", None)
         source = self._source_of(request)
@@ -57,12 +61,14 @@ class AssignProxy:
         country = source.proxy_country if source is not None else None
         try:
             chosen = self._pool.choose(host_of(request.url), country=country)
-        except NoProxy as none:
-            if none.ready_at is not None and "frontier_id" in request.meta:
-                return put_back(request, none.ready_at)
-            if none.ready_at is not None:
-                raise DownloadFailedError(str(none)) from none  # who asks may ask again
+        except NoSuchProxy as none:
             raise NoProxyLeft(str(none)) from none
+        except NoProxy as none:
+            if none.ready_at is None:
+                self._leave(request, str(none))
+            if "frontier_id" not in request.meta:
+                raise DownloadFailedError(str(none)) from none  # who asks may ask again
+            return put_back(request, none.ready_at or time.time())
         request.meta["proxy"] = chosen.name
         return None
 
@@ -76,8 +82,19 @@ class AssignProxy:
     def process_exception(self, request: Request, exception: Exception) -> None:
         """Note a failure that may be the proxy's."""
         name = request.meta.get("proxy")
-        if name is not None and name in self._pool and isinstance(exception, ProxyTrouble | UntrustedServer):
+        if name is None or name not in self._pool or not isinstance(exception, ProxyTrouble):
+            return
+        if exception.perhaps_the_hosts:
+            self._pool.doubt(name, host_of(request.url))
+        else:
             self._pool.failed(name, host_of(request.url), str(exception))
+
+    def _leave(self, request: Request, why: str) -> None:
+        """Close the host of a request, and the one that was led on from there, which would be asked again and again."""
+        hosts = hosts_of(self._crawler)
+        for url in (*request.meta.get("redirect_urls", ())[:1], request.url):
+            if hosts.closed(host_of(url)) is None:
+                hosts.close(host_of(url), why)
 
     def _source_of(self, request: Request) -> Any:
         """The source of a request; of what the crawl asks on its own account, one that names the host."""

@@ -23,6 +23,8 @@ DOUBT_SECONDS = 300.0
 MOST_DOUBTS = 10_000
 MOST_RESTS = 5
 """A proxy that needs a further rest without one answer between them does not work."""
+PATIENCE = 4.0
+"""While no proxy is well, so many times their cool-down is waited for one to answer."""
 
 
 class Rows(Protocol):
@@ -43,6 +45,7 @@ class Health:
         failures: In a row.
         rests: In a row.
         rests_until: Epoch seconds; it is asked nothing before.
+        ill_since: Epoch seconds of the first failure since its last answer; 0 where there was none.
         answers, troubles: How many, in all.
         trouble: The last one.
     """
@@ -50,6 +53,7 @@ class Health:
     failures: int = 0
     rests: int = 0
     rests_until: float = 0.0
+    ill_since: float = 0.0
     answers: int = 0
     troubles: int = 0
     trouble: str = ""
@@ -59,17 +63,25 @@ class Health:
         """Whether another try is worth it."""
         return self.rests <= MOST_RESTS
 
+    def is_well(self, now: float) -> bool:
+        """Whether it may be asked."""
+        return self.works and self.rests_until <= now
+
 
 class NoProxy(Exception):
     """No proxy can be used now.
 
     Attributes:
-        ready_at: When one can, in epoch seconds; None when none ever will.
+        ready_at: When one can, in epoch seconds; None when none is worth waiting for.
     """
 
-    def __init__(self, said: str, ready_at: float | None) -> None:
+    def __init__(self, said: str, ready_at: float | None = None) -> None:
         super().__init__(said)
         self.ready_at = ready_at
+
+
+class NoSuchProxy(NoProxy):
+    """The project has none that fits."""
 
 
 class ProxyPool(Mapping[str, Proxy]):
@@ -110,22 +122,16 @@ class ProxyPool(Mapping[str, Proxy]):
         """The proxy for a request to the host; for a while not the one that failed there, where there is another.
 
         Raises:
+            NoSuchProxy: None fits.
             NoProxy: None that fits is well.
         """
         fitting = [proxy for proxy in self._proxies.values() if country in (None, proxy.country)]
         if not fitting:
-            raise NoProxy(f"the project has no proxy in {country}", None)
-        working = [proxy for proxy in fitting if self._health[proxy.name].works]
-        if not working:
-            last = max(fitting, key=lambda proxy: self._health[proxy.name].rests_until)
-            raise NoProxy(
-                f"no proxy works; of {last.name} the last trouble was: {self._health[last.name].trouble}", None
-            )
+            raise NoSuchProxy(f"the project has no proxy in {country}")
         now = self._clock()
-        well = [proxy for proxy in working if self._health[proxy.name].rests_until <= now]
+        well = [proxy for proxy in fitting if self._health[proxy.name].is_well(now)]
         if not well:
-            ready_at = min(self._health[proxy.name].rests_until for proxy in working)
-            raise NoProxy("all proxies that fit rest after failures", ready_at)
+            raise self._none_of(fitting)
         doubts = {proxy.name: self._doubts.get((host, proxy.name), 0.0) for proxy in well}
         if self._sticky:
             return min(well, key=lambda proxy: (max(doubts[proxy.name], now), _rank(host, proxy.name)))
@@ -133,30 +139,48 @@ class ProxyPool(Mapping[str, Proxy]):
         turns = [well[(self._turn + place) % len(well)] for place in range(len(well))]
         return min(turns, key=lambda proxy: max(doubts[proxy.name], now))
 
+    def _none_of(self, fitting: Sequence[Proxy]) -> NoProxy:
+        """Why none of them is well, and whether that is worth waiting for."""
+        found = {proxy.name: self._health[proxy.name] for proxy in fitting}
+        last = max(found, key=lambda name: found[name].rests_until)
+        trouble = f"the last trouble was: {found[last].trouble}"
+        next_at = min((health.rests_until for health in found.values() if health.works), default=None)
+        all_ill_since = max(health.ill_since for health in found.values())
+        if next_at is None or next_at - all_ill_since > PATIENCE * self._cool_down:
+            return NoProxy(f"no proxy works; {trouble}")
+        return NoProxy(f"all proxies that fit rest after failures; {trouble}", next_at)
+
     def answered(self, name: str, host: str) -> None:
         """A request to the host through the proxy was answered."""
         self._doubts.pop((host, name), None)
         health = self._health[name]
         ailed = health.failures or health.rests
         health.failures = health.rests = 0
+        health.ill_since = 0.0
         health.answers += 1
         if ailed:
             self._keep(name)
 
-    def failed(self, name: str, host: str, trouble: str) -> None:
-        """A request to the host failed through the proxy; that may be the host's fault, so one failure means little."""
+    def doubt(self, name: str, host: str) -> None:
+        """Have the host go through another proxy for a while, where there is one."""
         self._doubts[host, name] = self._clock() + DOUBT_SECONDS
         self._doubts.move_to_end((host, name))
         if len(self._doubts) > MOST_DOUBTS:
             self._doubts.popitem(last=False)
-        health = self._health[name]
-        health.failures += 1
+
+    def failed(self, name: str, host: str, trouble: str) -> None:
+        """A request to the host failed through the proxy; that may be the host's fault, so one failure means little."""
+        self.doubt(name, host)
+        health, now = self._health[name], self._clock()
         health.troubles += 1
         health.trouble = trouble
-        if health.failures >= FAILURES_IN_A_ROW:
-            health.rests_until = self._clock() + min(self._cool_down * 2.0**health.rests, LONGEST_REST)
-            health.rests += 1
-            health.failures = FAILURES_IN_A_ROW - 1  # after its rest, one failure is enough
+        if now >= health.rests_until:  # else it was under way when the rest began, and says nothing new
+            health.ill_since = health.ill_since or now
+            health.failures += 1
+            if health.failures >= FAILURES_IN_A_ROW:
+                health.rests_until = now + min(self._cool_down * 2.0**health.rests, LONGEST_REST)
+                health.rests += 1
+                health.failures = FAILURES_IN_A_ROW - 1  # after its rest, one failure is enough
         self._keep(name)
 
     def _remember(self, rows: Rows) -> None:
@@ -171,6 +195,9 @@ class ProxyPool(Mapping[str, Proxy]):
             # A rest that ends later than any can was written before the clock was set back.
             if kept.rests_until - now > LONGEST_REST:
                 kept.rests_until = now
+            if kept.ill_since:  # it may have been put right since the last crawl
+                kept.ill_since = now
+                kept.rests_until = min(kept.rests_until, now + self._cool_down)
             if not kept.works:  # a new crawl tries it once more
                 kept.rests = MOST_RESTS
             self._health[row["proxy"]] = kept

@@ -3,6 +3,8 @@
 import json
 import select
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -119,3 +121,24 @@ def test_when_no_proxy_works_the_crawl_ends_and_says_which_and_why(tmp_path: Pat
     with Frontier(tmp_path / "frontier.sqlite") as frontier:
         (row,) = frontier.read("SELECT state FROM proxies WHERE proxy = ?", [name])
     assert json.loads(row["state"])["troubles"] >= 1
+
+
+def test_a_crawl_whose_only_proxy_has_died_ends_soon_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    broken = threading.Event()
+
+    def mortal(connection: socket.socket, head: bytes) -> None:
+        if not broken.is_set():
+            tunnels(connection, head)
+
+    with standing(mortal) as (server, (proxy,)):
+        run(tmp_path, server.port, [proxy], max_depth=0)
+        broken.set()
+        began = time.monotonic()
+        starts = [f"http://127.0.0.1:{server.port}/{number}" for number in range(9)]
+        result = run(tmp_path, server.port, [proxy], name="more", start=starts, max_depth=0)
+        assert time.monotonic() - began < 40
+        assert result.pages < 9 and result.exit_code == 2
+        assert f"the proxy http://127.0.0.1:{proxy.port} closed the connection" in result.troubles[0].message
+        broken.clear()
+        run(tmp_path, server.port, [proxy], name="more", start=starts, max_depth=0)
+        assert set(kept(tmp_path)[1].values()) == {None} and len(kept(tmp_path)[1]) == 9

@@ -48,6 +48,12 @@ def fail(pool: ProxyPool, name: str, times: int = 3) -> None:
         pool.failed(name, "other.example", "it did not answer")
 
 
+def hosts_of(proxy: Proxy) -> str:
+    """A host that keeps to the proxy, where all are well."""
+    pool = ProxyPool(PROXIES)
+    return next(host for n in range(1_000) if pool.choose(host := f"of{n}.example") == proxy)
+
+
 @given(st.text("abc.", min_size=1), st.integers(0, 3))
 def test_a_host_keeps_its_proxy_while_that_one_is_well(host: str, ill: int) -> None:
     before = ProxyPool(PROXIES, clock=Clock()).choose(host)
@@ -100,25 +106,72 @@ def test_one_failure_means_little_and_an_answer_forgives_it() -> None:
     assert pool.choose("a.example") == PROXIES[0]
 
 
-def test_a_failing_proxy_rests_longer_each_time_and_at_last_is_given_up() -> None:
+def test_a_failing_proxy_rests_longer_each_time_and_at_last_is_given_up_while_others_work() -> None:
     clock = Clock()
-    pool = ProxyPool(PROXIES[:1], cool_down=10, clock=clock)
+    pool = ProxyPool(PROXIES[:2], cool_down=10, clock=clock)
+    ill, host = PROXIES[0].name, hosts_of(PROXIES[0])
     rests = []
     for _ in range(MOST_RESTS):
-        fail(pool, PROXIES[0].name, 3 if not rests else 1)
-        with pytest.raises(NoProxy, match="rest after failures") as none:
-            pool.choose("a.example")
-        assert none.value.ready_at is not None
-        rests.append(none.value.ready_at - clock.now)
-        clock.now = none.value.ready_at
-        assert pool.choose("a.example") == PROXIES[0]
+        fail(pool, ill, 3 if not rests else 1)
+        assert pool.choose(host) == PROXIES[1]
+        rests.append(pool.health[ill].rests_until - clock.now)
+        clock.now += rests[-1]
+        assert pool.choose(host) == PROXIES[0]
     assert rests == [10, 20, 40, 80, 160]
-    fail(pool, PROXIES[0].name, 1)
-    with pytest.raises(
-        NoProxy, match=r"no proxy works; of http://p0.example:80 the last trouble was: it did not"
-    ) as none:
-        pool.choose("a.example")
-    assert none.value.ready_at is None
+    fail(pool, ill, 1)
+    clock.now += 2 * LONGEST_REST
+    assert pool.choose(host) == PROXIES[1]
+
+
+def test_when_all_proxies_fail_one_waits_some_two_minutes_for_any_of_them_to_answer() -> None:
+    clock = Clock()
+    pool = ProxyPool(PROXIES[:2], clock=clock)
+    began, tries = clock.now, 0
+    while True:
+        try:
+            name = pool.choose("a.example").name
+        except NoProxy as none:
+            if none.ready_at is None:
+                assert str(none) == "no proxy works; the last trouble was: it did not answer"
+                break
+            assert str(none).startswith("all proxies that fit rest after failures; the last trouble was: it did not")
+            clock.now = none.ready_at
+        else:
+            tries += 1
+            fail(pool, name, 1)
+    assert 80 <= clock.now - began <= 130 and tries == 10
+    clock.now += LONGEST_REST
+    assert pool.choose("a.example") in PROXIES[:2]
+
+
+def test_a_proxy_that_answered_between_its_troubles_is_waited_for_again() -> None:
+    clock = Clock()
+    pool = ProxyPool(PROXIES[:1], clock=clock)
+    for _ in range(10):
+        fail(pool, PROXIES[0].name)
+        with pytest.raises(NoProxy) as none:
+            pool.choose("a.example")
+        assert none.value.ready_at == clock.now + 30
+        clock.now += 30
+        pool.answered(PROXIES[0].name, "a.example")
+
+
+def test_what_was_under_way_when_a_proxy_failed_is_the_same_failure() -> None:
+    clock = Clock()
+    pool = ProxyPool(PROXIES[:1], clock=clock)
+    for number in range(16):
+        clock.now += 0.1 * (number > 2)
+        fail(pool, PROXIES[0].name, 1)
+    health = pool.health[PROXIES[0].name]
+    assert (health.rests, health.troubles) == (1, 16) and health.rests_until < clock.now + 30
+
+
+def test_a_doubt_sends_a_host_through_another_proxy_and_gives_none_a_rest() -> None:
+    pool = ProxyPool(PROXIES, clock=Clock())
+    first = pool.choose("a.example")
+    for _ in range(10):
+        pool.doubt(first.name, "a.example")
+    assert pool.choose("a.example") != first and pool.choose(hosts_of(first)) == first
 
 
 def test_health_survives_a_restart(table: Table) -> None:
@@ -130,13 +183,28 @@ def test_health_survives_a_restart(table: Table) -> None:
 
 def test_a_new_crawl_tries_a_proxy_once_more_that_was_given_up(table: Table) -> None:
     clock = Clock()
-    fail(ProxyPool(PROXIES[:1], table, clock=clock), PROXIES[0].name, 20)
-    clock.now += LONGEST_REST
+    pool = ProxyPool(PROXIES[:1], table, clock=clock)
+    for _ in range(10):
+        fail(pool, PROXIES[0].name)
+        clock.now += LONGEST_REST
     pool = ProxyPool(PROXIES[:1], table, clock=clock)
     assert pool.choose("a.example") == PROXIES[0]
     fail(pool, PROXIES[0].name, 1)
     with pytest.raises(NoProxy, match="no proxy works"):
         pool.choose("a.example")
+
+
+def test_a_new_crawl_waits_for_no_long_rest_before_it_tries(table: Table) -> None:
+    clock = Clock()
+    pool = ProxyPool(PROXIES[:1], table, clock=clock)
+    for _ in range(5):
+        fail(pool, PROXIES[0].name)
+        clock.now = pool.health[PROXIES[0].name].rests_until
+    fail(pool, PROXIES[0].name)
+    pool = ProxyPool(PROXIES[:1], table, clock=clock)
+    with pytest.raises(NoProxy) as none:
+        pool.choose("a.example")
+    assert none.value.ready_at == clock.now + 30
 
 
 def test_a_clock_that_was_set_back_gives_no_endless_rest(table: Table) -> None:
