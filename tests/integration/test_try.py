@@ -2,12 +2,15 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from crawlers.frontier.file import Frontier
+from crawlers.manners.host_rows import Kept, keep_host
 from tests.command_line import done, tilth
 
 ROBOTS = b"User-agent: *\nDisallow: /secret/\n"
@@ -36,12 +39,53 @@ key = "::attr(id)"
 text = "p"
 """
 
+OTHER_KINDS = """
+[project]
+name = "kinds"
+contact = "me@example.org"
+[schema]
+classes = ["a", "b"]
+[[source]]
+name = "api"
+kind = "api"
+start = ["%(site)s/api/posts"]
+key = "id"
+page = { param = "page" }
+[source.fields]
+text = "body"
+[[source]]
+name = "news"
+kind = "feed"
+start = ["%(site)s/feed"]
+[[source]]
+name = "map"
+kind = "sitemap"
+start = ["%(site)s/map.xml"]
+item = "article.post"
+[source.fields]
+text = "p"
+"""
+FEED = b"""<rss version="2.0"><channel><title>News</title>
+<item><guid>n1</guid><title>One</title><description>What is new today.</description></item></channel></rss>"""
+MAP = b"""<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"><url><loc>%s/t/1</loc></url>
+<url><loc>http://elsewhere.example/x</loc></url></urlset>"""
+
 
 class Forum(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = {"/robots.txt": ROBOTS, "/t/1": PAGE}.get(self.path)
+        asked: list[str] = self.server.asked  # type: ignore[attr-defined]
+        asked.append(self.path)
+        site = b"http://%s" % self.headers["Host"].encode()
+        body, kind = {
+            "/robots.txt": (ROBOTS, "text/plain"),
+            "/t/1": (PAGE, "text/html; charset=utf-8"),
+            "/api/posts?page=1": (b'[{"id": 1, "body": "the first post"}]', "application/json"),
+            "/api/posts?page=2": (b'[{"id": 2, "body": "the second post"}]', "application/json"),
+            "/feed": (FEED, "application/rss+xml"),
+            "/map.xml": (MAP % site, "application/xml"),
+        }.get(self.path, (b"", "text/html"))
         self.send_response(200 if body else 404)
-        self.send_header("Content-Type", "text/plain" if self.path == "/robots.txt" else "text/html; charset=utf-8")
+        self.send_header("Content-Type", kind)
         self.end_headers()
         self.wfile.write(body or b"nothing here")
 
@@ -50,8 +94,15 @@ class Forum(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def site() -> Iterator[str]:
+def asked() -> list[str]:
+    """The paths that were asked for, in order."""
+    return []
+
+
+@pytest.fixture
+def site(asked: list[str]) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Forum)
+    server.asked = asked  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
@@ -97,6 +148,43 @@ def test_a_server_that_is_not_there_fails_with_the_reason(project: Path, site: s
 
 def test_a_source_that_is_not_declared_is_refused(project: Path, site: str) -> None:
     assert 'no source "fourm"' in tilth("try", site, "--source", "fourm", project=project).refused()
+
+
+def seen(project: Path, url: str, *options: str) -> tuple[str, list[str], list[str]]:
+    """By which source, in which ways, and which texts."""
+    tried = json.loads(done("try", url, *options, "--json", project=project))
+    assert [look["error"] for look in tried["looks"]] == [None] * len(tried["looks"])
+    texts = [record["text"].strip() for record in tried["looks"][0]["records"]]
+    return tried["source"], [look["rendered"] for look in tried["looks"]], texts
+
+
+def test_an_url_of_any_kind_of_source_is_read_as_that_kind_does(tmp_path: Path, site: str) -> None:
+    (tmp_path / "tilth.toml").write_text(OTHER_KINDS % {"site": site})
+    assert seen(tmp_path, f"{site}/api/posts", "--source", "api") == ("api", ["http"], ["the first post"])
+    assert seen(tmp_path, f"{site}/api/posts?page=2", "--source", "api") == ("api", ["http"], ["the second post"])
+    assert seen(tmp_path, f"{site}/api/posts") == ("api", ["http"], ["the first post"])
+    assert seen(tmp_path, f"{site}/feed") == ("news", ["http"], ["What is new today."])
+    assert seen(tmp_path, f"{site}/t/1", "--no-browser") == ("map", ["http"], ["Where is my parcel?"])
+    links = json.loads(done("try", f"{site}/map.xml", "--json", project=tmp_path))["looks"][0]["links"]
+    assert [link["url"] for link in links if link["why_not"] is None] == [f"{site}/t/1"]
+    assert [link["url"] for link in links if link["why_not"]] == ["http://elsewhere.example/x"]
+
+
+def test_robots_txt_is_asked_for_once_and_not_again_after_a_crawl(project: Path, site: str, asked: list[str]) -> None:
+    done("try", f"{site}/t/1", project=project)
+    assert (asked.count("/robots.txt"), asked.count("/t/1")) == (1, 2)
+    tilth("crawl", project=project)  # there is no start page, but robots.txt
+    done("try", f"{site}/t/1", "--no-browser", project=project)
+    assert (asked.count("/robots.txt"), asked.count("/t/1")) == (2, 3)
+
+
+def test_a_host_that_wants_to_be_left_alone_is_not_asked(project: Path, site: str, asked: list[str]) -> None:
+    host = site.removeprefix("http://")
+    with Frontier(project / "frontier.sqlite") as frontier:
+        keep_host(frontier, host, Kept(saved_at=time.time(), held_for=600.0, held_why="it answered 503"))
+    ran = tilth("try", f"{site}/t/1", "--no-browser", project=project)
+    assert ran.code == 1 and "it answered 503" in ran.out and asked == []
+    assert sorted(path.name for path in project.iterdir()) == ["frontier.sqlite", "tilth.toml"]
 
 
 def _item(look: dict, kind: str) -> dict:

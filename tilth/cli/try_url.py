@@ -18,7 +18,7 @@ def try_(
     context: typer.Context,
     url: Annotated[str, typer.Argument(help="The page.")],
     source: Annotated[
-        str | None, typer.Option(help="The source's name; unless given, the one that the URL belongs to.")
+        str | None, typer.Option(help="The source's name; unless given, the first that goes to the URL.")
     ] = None,
     browser: Annotated[bool, typer.Option(help="Look at it in the browser, too.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, all of it.")] = False,
