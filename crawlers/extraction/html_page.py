@@ -28,6 +28,7 @@ class HtmlPage:
     Attributes:
         text: The HTML.
         url: Where the answer came from.
+        headers: Of the answer, as sent.
         base: What its links are relative to.
         parsed: The whole of it.
     """
@@ -35,6 +36,7 @@ class HtmlPage:
     def __init__(self, page: FetchedPage) -> None:
         self.text = html_text(page.content_type, page.body)
         self.url = page.final_url
+        self.headers = page.headers
         self.base = get_base_url(self.text, page.final_url)
         self.parsed = Selector(text=self.text or "<html></html>", type="html", base_url=page.final_url)
 
@@ -70,7 +72,9 @@ class HtmlPage:
         """What a selector of items names."""
         found = told_apart(selector)
         if found.form == "json-ld":
-            return [one for one in looked_up(_path(found.asked), self.json_ld) if isinstance(one, Mapping)]
+            return [
+                one for one in looked_up(_path(found.asked), self.json_ld, self.json_ld) if isinstance(one, Mapping)
+            ]
         return list(self.elements(selector))
 
     def matches(self, item: Item | None, selector: str, written: Callable[[Any], str] = as_text) -> list[Any]:
@@ -86,7 +90,8 @@ class HtmlPage:
         if found.form == "xpath":
             return [match.root for match in within.xpath(found.asked)]
         if found.form in ("json-ld", "microdata"):
-            return [written(value) for value in looked_up(_path(found.asked), self._objects(item, found.form))]
+            known = self.json_ld if found.form == "json-ld" else self.microdata
+            return [written(value) for value in looked_up(_path(found.asked), self._objects(item, found.form), known)]
         name = found.asked if found.form == "meta" else f"og:{found.asked}"
         return list(self.meta.get(name.lower(), ()))
 
@@ -98,8 +103,8 @@ class HtmlPage:
         if form == "json-ld":
             own = [item] if isinstance(item, Mapping) else [] if item is None else json_ld_objects(item.root)
             return own or self.json_ld
-        within = microdata_objects(item.root, self.base, as_one=True) if isinstance(item, Selector) else []
-        return within or self.microdata
+        own = microdata_objects(item.root, self.base, as_one=True) if isinstance(item, Selector) else []
+        return own or self.microdata
 
     def _texts(self, item: Item | None, selector: str) -> Iterator[str]:
         matches = self.matches(item, selector)

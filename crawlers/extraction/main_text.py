@@ -3,15 +3,23 @@
 Barbaresi, "Trafilatura: A Web Scraping Library and Command-Line Tool for Text Discovery and Extraction", ACL 2021.
 """
 
+import copy
 import re
 from typing import Any
 
+from lxml.html import tostring
+
 from crawlers.extraction.element_text import element_text, one_line
 from crawlers.extraction.html_page import HtmlPage
+from crawlers.extraction.reading_order import in_order
 
 FURNITURE = frozenset({"nav", "footer", "aside", "form", "button", "select", "dialog", "menu"})
 MENUS = "//nav[not(ancestor::main | ancestor::article)]"
 MAIN = "//main | //article | //*[@role='main']"
+QUOTING_TABLES = "//table[.//blockquote]"
+HEADING_MARKS = (
+    "//a[starts-with(@href, '#')][normalize-space() = '¶' or normalize-space() = '#' or normalize-space() = '§']"
+)
 LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
 
 
@@ -21,11 +29,14 @@ def main_text(page: HtmlPage) -> tuple[str, dict[str, str]]:
 
     document: Any = None
     if page.text.strip():
-        document = bare_extraction(page.text, url=page.url, with_metadata=True, include_comments=False)
+        document = bare_extraction(_prepared(page), url=page.url, with_metadata=True, include_comments=False)
     words = (getattr(document, "text", None) or "").strip()
     if not words or _holds_menu(page, words):
         words = _inside_main(page) or words
+    else:
+        words = in_order(words, element_text(page.parsed.root))
     found = {name: getattr(document, name, None) for name in ("title", "author", "date", "description")}
+    found["title"] = _title(page, found["title"])
     found["language"] = language(page)
     canonical = page.parsed.xpath("//link[@rel='canonical']/@href").get()
     other = page.absolute(canonical) if canonical else None
@@ -39,6 +50,31 @@ def language(page: HtmlPage) -> str | None:
     said = (page.parsed.xpath("/html/@lang").get(), page.parsed.xpath("/html/@xml:lang").get(), *meta)
     tags = (one.strip().replace("_", "-") for one in said if one)
     return next((tag for tag in tags if LANGUAGE.fullmatch(tag)), None)
+
+
+def _prepared(page: HtmlPage) -> str:
+    """The page without what trafilatura stumbles over: it loses what follows quotes in the cells of forums made of
+    tables, and takes the marks of links to headings for words."""
+    tables, marks = page.parsed.xpath(QUOTING_TABLES), page.parsed.xpath(HEADING_MARKS)
+    if not tables and not marks:
+        return page.text
+    whole = copy.deepcopy(page.parsed.root)
+    for table in whole.xpath(QUOTING_TABLES):
+        for part in table.iter("table", "tbody", "thead", "tfoot", "tr", "td", "th"):
+            part.tag = "div"
+    for mark in whole.xpath(HEADING_MARKS):
+        mark.clear(keep_tail=True)
+    return str(tostring(whole, encoding="unicode", method="html"))
+
+
+def _title(page: HtmlPage, found: str | None) -> str | None:
+    """The title that was found, unless the page shows it nowhere: then it is that of a part, and the page's own is."""
+    headings = [element_text(heading.root) for heading in page.parsed.xpath("//h1")]
+    shown = [*page.meta.get("og:title", []), *headings, *page.parsed.xpath("//head/title/text()").getall()]
+    named = [one_line(one) for one in shown if one_line(one)]
+    if found and any(one_line(found) in one or one in one_line(found) for one in named):
+        return found
+    return named[0] if named else found
 
 
 def _holds_menu(page: HtmlPage, words: str) -> bool:

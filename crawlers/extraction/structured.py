@@ -12,6 +12,10 @@ from crawlers.reading.values import written_number
 
 JsonObject = Mapping[str, Any]
 
+PATH_STEP = re.compile(r'([A-Za-z_]\w*)|"([^"\\]*)"')
+PLAIN_PATH = re.compile(rf"(?:{PATH_STEP.pattern})(?:\[\])?(?:\.(?:{PATH_STEP.pattern})(?:\[\])?)*", re.ASCII)
+"""Names with points between them."""
+
 _WRAPPED_BEGIN = re.compile(r"(?:[\s\ufeff]|<!--|(?://|/\*)?[ \t]*<!\[CDATA\[(?:[ \t]*\*/)?)++")
 # Read from the end: what closes it, and a semicolon.
 _WRAPPED_END = re.compile(r"(?:[\s\ufeff;]|>--(?://)?|(?:/\*[ \t]*)?>\]\](?:[ \t]*(?://|\*/))?)++")
@@ -34,14 +38,24 @@ def microdata_objects(root: Any, base_url: str, *, as_one: bool = False) -> list
     from extruct.w3cmicrodata import MicrodataExtractor
 
     if as_one:
-        root = copy.deepcopy(root)  # of its own tree: extruct numbers all items of a tree
-        root.tail = None
+        root = _with_what_it_refers_to(root)
         root.set("itemscope", "")
     try:
         found = MicrodataExtractor().extract_items(root, base_url)
     except Exception:  # noqa: BLE001  extruct promises nothing: a URL that is none, text that its cleaner cannot read
         return []
     return [_plain_item(item) for item in found if "properties" in item]
+
+
+def _with_what_it_refers_to(root: Any) -> Any:
+    """An element in a tree of its own, where extruct has only its items to number; `itemref` is followed into it."""
+    alone = copy.deepcopy(root)
+    alone.tail = None
+    for item in alone.xpath("descendant-or-self::*[@itemref]"):
+        for name in dict.fromkeys(item.get("itemref").split()):
+            if not alone.xpath("descendant-or-self::*[@id = $name]", name=name):
+                item.extend(map(copy.deepcopy, root.getroottree().xpath("//*[@id = $name]", name=name)[:1]))
+    return alone
 
 
 def meta_values(root: Any) -> dict[str, list[str]]:
@@ -55,13 +69,17 @@ def meta_values(root: Any) -> dict[str, list[str]]:
     return found
 
 
-def looked_up(path: Any, objects: list[JsonObject]) -> list[Any]:
+def looked_up(path: Any, objects: list[JsonObject], known: list[JsonObject]) -> list[Any]:
     """What a JMESPath expression gives in the objects.
 
-    One that begins with `[` is asked of the list of all objects, any other of each object in turn.
+    One that begins with `[` is asked of the list of all objects, any other of each object in turn. A plain path, such
+    as `author.name`, goes into the members of lists as well, since any property may be there several times, and to
+    the object of `known` where one only tells another's `@id`.
     """
     from jmespath.exceptions import JMESPathError
 
+    if PLAIN_PATH.fullmatch(path.expression.strip()):
+        return _stepped(path.expression, objects, known)
     asked = [objects] if path.expression.lstrip().startswith("[") else objects
     found: list[Any] = []
     for one in asked:
@@ -71,6 +89,22 @@ def looked_up(path: Any, objects: list[JsonObject]) -> list[Any]:
             continue
         found.extend(value if isinstance(value, list) else [] if value is None else [value])
     return found
+
+
+def _stepped(expression: str, objects: list[JsonObject], known: list[JsonObject]) -> list[Any]:
+    found: list[Any] = list(objects)
+    for bare, quoted in PATH_STEP.findall(expression):
+        values = [one.get(bare or quoted) for one in found if isinstance(one, Mapping)]
+        flat = [member for value in values for member in (value if isinstance(value, list) else [value])]
+        found = [_meant(one, known) for one in flat if one is not None]
+    return found
+
+
+def _meant(value: Any, known: list[JsonObject]) -> Any:
+    if not isinstance(value, Mapping) or list(value) != ["@id"]:
+        return value
+    others = (one for one in known if one.get("@id") == value["@id"] and len(one) > 1)
+    return next(others, value)
 
 
 def as_text(value: Any) -> str:
