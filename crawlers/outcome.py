@@ -8,6 +8,7 @@ from typing import Any
 from crawlers.drain import Drained
 from crawlers.read_in import ReadIn
 from crawlers.reading.batches import NO_TEXT
+from crawlers.remedies import NOT_AS_DECLARED, READ_AS_IT_STANDS, of_start
 from crawlers.scope import canonical_url, host_of
 
 
@@ -62,8 +63,6 @@ class CrawlResult:
         return 2 if any(trouble.refused for trouble in self.troubles) else 0
 
 
-NOT_AS_DECLARED = frozenset({"feed", "sitemap", "item", "not-json", "paging"})
-"""Errors of an answer that came, and is not (or not to its end) what its kind of source reads."""
 TOLD = 5
 
 
@@ -74,11 +73,12 @@ class SourceTally:
     source: Any
     starts: dict[str, str | None] = field(default_factory=dict)  # URL: what was wrong, None: a page was had
     html_pages: int = 0
-    without_items: list[str] = field(default_factory=list)
+    without_items: str | None = None  # a page on which nothing matched
     items: int = 0
     empty: int = 0
     unmatched: Counter[str] = field(default_factory=Counter)
-    in_part: dict[str, str] = field(default_factory=dict)  # URL: why not all of it could be read
+    in_part: int = 0  # pages of which not all could be read
+    in_part_such_as: dict[str, str] = field(default_factory=dict)  # the first of them: why
     sitemaps: int = 0
     others: int = 0  # pages beside sitemaps, whatever became of them
     unchanged: int = 0
@@ -88,22 +88,23 @@ class SourceTally:
         error = page["error"]
         role = tally.get("role", "page")
         if error and error.split(":", 1)[0] in NOT_AS_DECLARED and (page["depth"] or tally["items"]):
-            self.in_part[page["url"]] = error.split(": ", 1)[1]
+            self.in_part += 1
+            if len(self.in_part_such_as) < TOLD:
+                self.in_part_such_as[page["url"]] = error.split(": ", 1)[1]
             error = None
         if page["depth"] == 0:
             self.starts[page["url"]] = error
         self.sitemaps += role.endswith("sitemap")
         self.others += not role.endswith("sitemap")
         self.unchanged += page.get("unchanged") is not None
-        drawn = error is None or str(error).startswith("wait-for")
-        if not drawn or page.get("unchanged") or role not in ("page", "api") or (page["status"] or 0) >= 300:
+        if not _was_read(error) or page.get("unchanged") or role not in ("page", "api") or (page["status"] or 0) >= 300:
             return
         self.html_pages += 1
         self.items += tally["items"]
         self.empty += tally["empty"]
         self.unmatched.update(tally["unmatched"])
-        if not tally["items"]:
-            self.without_items.append(page["url"])
+        if not tally["items"] and self.without_items is None:
+            self.without_items = page["url"]
 
     def troubles(self) -> list[Trouble]:
         """What to tell a person about this source."""
@@ -112,24 +113,28 @@ class SourceTally:
 
     def _start_troubles(self) -> list[Trouble]:
         name = self.source.name
-        failed = {url: error for url, error in self.starts.items() if error and not error.startswith("wait-for")}
+        failed = {url: error for url, error in self.starts.items() if error and not _was_read(error)}
         refused = bool(self.starts) and len(failed) == len(self.starts)
         written = {canonical_url(url): position for position, url in enumerate(self.source.start)}
         return [
             Trouble(
-                name, f'source "{name}": start URL {url} {_of_start(error)}', refused, _start_field(written.get(url))
+                name,
+                f'source "{name}": start URL {url} {of_start(url, error)}',
+                refused,
+                _start_field(written.get(url)),
             )
             for url, error in sorted(failed.items())
         ]
 
     def _in_part_troubles(self) -> list[Trouble]:
-        name, found = self.source.name, sorted(self.in_part.items())
-        said = [Trouble(name, f'source "{name}": {url}: {why}.') for url, why in found[:TOLD]]
+        name, found = self.source.name, sorted(self.in_part_such_as.items())
+        said = [Trouble(name, f'source "{name}": {url}: {why}.') for url, why in found]
         if self._names_no_page() and not found:
             message = "its sitemaps name no page that it goes to; look at them, and at allow, deny and changed_since."
             said.append(Trouble(name, f'source "{name}": {message}', field=("start",)))
-        if len(found) > TOLD:
-            said.append(Trouble(name, f'source "{name}": {_pages(len(found) - TOLD)} more could be read only in part.'))
+        if self.in_part > len(found):
+            rest = _pages(self.in_part - len(found))
+            said.append(Trouble(name, f'source "{name}": {rest} more could be read only in part.'))
         return said
 
     def _names_no_page(self) -> bool:
@@ -154,7 +159,7 @@ class SourceTally:
             )
             message = (
                 f'item selector "{source.item}" matched nothing on {_pages(self.html_pages)}, such as '
-                f"{self.without_items[0]}. Check it against the source of such a page{hint}."
+                f"{self.without_items}. Check it against the source of such a page{hint}."
             )
             said.append(Trouble(source.name, f'source "{source.name}": {message}', field=("item",)))
         if self.empty:
@@ -190,7 +195,8 @@ class Outcome:
         self._told: list[Trouble] = []
         self._statuses: Counter[int | None] = Counter()
         self._errors: Counter[str] = Counter()
-        self._disallowed = self._left_over = self._unchanged = self.pages = self.new = self.known = 0
+        self._disallowed = self._left_over = self._unchanged = self._set_aside = 0
+        self.pages = self.new = self.known = 0
 
     def hear_read(self, read: ReadIn) -> None:
         """Count a source that was read and not fetched."""
@@ -219,7 +225,8 @@ class Outcome:
         """Tell how many links of each source lie deeper than it goes."""
         for source, count in links.items():
             deepest = self._tallies[source].source.max_depth
-            message = f"{_pages(count)} deeper than max_depth = {deepest} {'was' if count == 1 else 'were'} left alone."
+            links = "link deeper" if count == 1 else "links deeper"
+            message = f"{count:,} {links} than max_depth = {deepest} {'was' if count == 1 else 'were'} left alone."
             self._told.append(Trouble(source, f'source "{source}": {message}', field=("max_depth",)))
 
     def hear_closed(self, closed: Mapping[str, str]) -> None:
@@ -242,7 +249,7 @@ class Outcome:
         }
         left = sorted((-count, host) for host, count in waiting.items() if host in closed and host not in told)
         for count, host in left[:TOLD]:
-            urls = f"{-count} {'URL' if count == -1 else 'URLs'} on {host} {'is' if count == -1 else 'are'}"
+            urls = f"{-count:,} {'URL' if count == -1 else 'URLs'} on {host} {'is' if count == -1 else 'are'}"
             message = f'source "{source}": {urls} left for the next crawl, for {closed[host]}.'
             self._told.append(Trouble(source, message))
         if rest := left[TOLD:]:
@@ -257,8 +264,10 @@ class Outcome:
         self.new += drained.new
         self.known += drained.known
         for url, why in drained.set_aside.items():
-            message = f"{url} was fetched, but {why}; its bytes are kept, and the next crawl reads it again."
-            self._told.append(Trouble(drained.source_name, f'source "{drained.source_name}": {message}'))
+            self._set_aside += 1
+            if self._set_aside <= TOLD:
+                message = f"{url} was fetched, but {why}; its bytes are kept, and the next crawl reads it again."
+                self._told.append(Trouble(drained.source_name, f'source "{drained.source_name}": {message}'))
         for waiting in drained.pages:
             if waiting.run_id != self.run_id:
                 self._left_over += 1
@@ -293,34 +302,8 @@ class Outcome:
         )
 
 
-def _of_start(error: str) -> str:
-    kind, said = error.split(": ", 1)
-    if kind == "not-json":
-        return f"is not JSON: {said}."
-    if kind in NOT_AS_DECLARED:
-        return f"was answered, but {said}."
-    advice = {
-        "status": "check the address",
-        "not-html": "name a page that a reader would see",
-        "timeout": "check that the site is up, in a browser",
-        "connection": "check the address and that the site is up",
-        "robots": "the site does not want it crawled; ask its owner, or choose another start",
-        "redirect": "write the address that it leads to as the start, if that is meant",
-        "rights": "choose another start, or change the policy if you may",
-        "soft-404": "check the address",
-        "too-large": "if it is meant to be so large, raise max_mb under [crawl]",
-        "extract": "leave it out, or raise extract_seconds under [crawl]",
-        "tls": "the people of the site must put that right",
-        "unsafe": "where that machine is meant, write it as a start URL or under hosts",
-        "proxy": "check [proxies] and that the proxy is up",
-        "login": "check [source.login] and the credentials in the environment",
-    }.get(kind, "open it in a browser to see why")
-    if kind == "tls" and "through the proxy" in said:
-        advice = "check [proxies], for the proxy may have answered in its place"
-    reading = {"status": said.replace("the server ", ""), "not-html": f"is no HTML page: {said}"}.get(
-        kind, f"could not be had: {said}"
-    )
-    return f"{reading}; {advice}."
+def _was_read(error: str | None) -> bool:
+    return error is None or error.split(":", 1)[0] in READ_AS_IT_STANDS
 
 
 def _start_field(position: int | None) -> tuple[str | int, ...]:
@@ -328,4 +311,4 @@ def _start_field(position: int | None) -> tuple[str | int, ...]:
 
 
 def _pages(count: int) -> str:
-    return f"{count} page" if count == 1 else f"{count} pages"
+    return f"{count:,} page" if count == 1 else f"{count:,} pages"

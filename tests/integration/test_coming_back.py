@@ -196,7 +196,7 @@ def test_what_a_redirect_leads_to_is_asked_once_and_is_a_page_of_its_own_from_th
 def test_links_deeper_than_the_source_goes_are_told(tmp_path: Path, site: Server) -> None:
     site.posts["/plain"] = "<a href='/etag'>e</a><a href='/deeper'>d</a>"
     (trouble,) = run(tmp_path, site, max_depth=1).troubles
-    assert trouble.field == ("max_depth",) and "1 page deeper than max_depth = 1 was left alone" in trouble.message
+    assert trouble.field == ("max_depth",) and "1 link deeper than max_depth = 1 was left alone" in trouble.message
 
 
 def test_a_pass_that_was_cut_off_asks_for_nothing_twice(tmp_path: Path, site: Server) -> None:
