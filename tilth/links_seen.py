@@ -29,6 +29,7 @@ def links_seen(
         reads: The same, as it read this page alone.
         frontier: Of the crawl that fetched the page; it has robots.txt of the hosts.
     """
+    from crawlers.extraction.links import is_nofollow
     from crawlers.scope import Scope
 
     scope, found = Scope(declared), _extraction(reads, page)
@@ -37,10 +38,12 @@ def links_seen(
         link.url: scope.why_not(link.url, link.role) or ("robots.txt disallows it" if link.url in disallowed else None)
         for link in found.links
     }
+    none_at_all = is_nofollow(page.headers, found.rights)
     # Links are looked for here only where the page was read in time elsewhere, which takes longer.
     for url, nofollow in _anchors(page) if not (found.error or "").startswith("extract") else ():
         unwanted = "follow does not select it" if reads.follow else "the source has no follow"
-        why.setdefault(url, 'it is marked rel="nofollow"' if nofollow else unwanted)
+        asked = 'it is marked rel="nofollow"' if nofollow else "the page asks that its links not be followed"
+        why.setdefault(url, asked if nofollow or none_at_all else unwanted)
     yield from (LinkSeen(url, None) for url, reason in why.items() if reason is None)
     yield from (LinkSeen(url, reason) for url, reason in why.items() if reason is not None)
 

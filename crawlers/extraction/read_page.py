@@ -7,10 +7,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from crawlers.extraction.html_page import HtmlPage, Item
 from crawlers.extraction.html_text import why_not_html
-from crawlers.extraction.links import followed_links
+from crawlers.extraction.links import followed_links, is_nofollow
 from crawlers.extraction.main_text import main_text
 from crawlers.fetched_source import FetchedSource
 from crawlers.page import Extraction, FetchedPage, FoundRecord, Link
@@ -33,7 +34,10 @@ def read_page(source: PageRecords, page: FetchedPage) -> Extraction:
 def read_html(source: PageRecords, page: HtmlPage) -> Extraction:
     """Read the records and links of a parsed page."""
     fetched = source if isinstance(source, FetchedSource) else None
-    links = followed_links(page, fetched.follow) if fetched and fetched.follow else []
+    rights = _rights(page)
+    links: list[Link] = []
+    if fetched and fetched.follow and not is_nofollow(page.headers, rights):
+        links = followed_links(page, fetched.follow)
     found = Found()
     if fetched is None or fetched.extract:
         if source.item is None:
@@ -50,7 +54,7 @@ def read_html(source: PageRecords, page: HtmlPage) -> Extraction:
         items=found.items,
         empty=found.empty,
         unmatched=dict(found.unmatched),
-        rights=_rights(page),
+        rights=rights,
         text_hash=text_hash(found.records),
         error=found.error,
     )
@@ -144,7 +148,7 @@ def _note_images(source: PageRecords, page: HtmlPage, item: Item | None, about: 
     return len(images)
 
 
-def _rights(page: HtmlPage) -> dict[str, object]:
+def _rights(page: HtmlPage) -> dict[str, Any]:
     from crawlers.rights.markup import rights_in
 
     return rights_in(page.parsed.root, page.text, page.url)

@@ -16,9 +16,10 @@ def answer(
     content_type: str | None = "text/html; charset=utf-8",
     role: str = "page",
     about: Mapping[str, Any] | None = None,
+    more_headers: tuple[tuple[str, str], ...] = (),
 ) -> FetchedPage:
     """A page as it was answered."""
     sent = body.encode() if isinstance(body, str) else body
-    headers = (("content-type", content_type),) if content_type else ()
+    headers = ((("content-type", content_type),) if content_type else ()) + more_headers
     at = datetime(2026, 1, 1, tzinfo=UTC)
     return FetchedPage(url, url, 200, headers, sent, "http", role, about or {}, at)

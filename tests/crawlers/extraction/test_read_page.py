@@ -191,3 +191,20 @@ def test_a_page_that_is_a_record_has_one_key_whatever_the_order_of_its_query() -
     source, page = read_source({"name": "x", "start": [URL]}), f"<main>{body}</main>".encode()
     keys = {extract(source, f"{URL}?{query}", page).records[0].natural_key for query in ("b=2&a=1", "a=1&b=2")}
     assert keys == {f"{URL}?a=1&b=2"}
+
+
+@pytest.mark.parametrize(
+    ("head", "header", "follows"),
+    [
+        ("<meta name=robots content='noindex, NoFollow'>", "", False),
+        ("<meta name=tilth content=none>", "", False),
+        ("<meta name=googlebot content=nofollow>", "", True),
+        ("<meta name=robots content='noindex'>", "", True),
+        ("", "nofollow", False),
+        ("", "googlebot: nofollow", True),
+        ("", "", True),
+    ],
+)
+def test_a_page_that_asks_that_its_links_not_be_followed_leads_nowhere(head: str, header: str, follows: bool) -> None:
+    page = answer(f"{head}<a href=/x>x</a>", more_headers=(("x-robots-tag", header),) if header else ())
+    assert [link.url for link in read_page(site(follow="a"), page).links] == ["http://a.example/x"] * follows
