@@ -140,6 +140,12 @@ class StudioClient:
             raise self._meant(error.status_code, error.body, doing, project_id) from error
 
     def _meant(self, status: int | None, body: Any, doing: str, project_id: int | None) -> StudioFailed | RequestError:
+        if status in (401, 403) and self.studio != self.url:
+            return StudioRefused(
+                f"The project's own Label Studio does not accept its token (could not {doing}): its data is not what "
+                "the token was made with. Put the folder studio/ back as it was, or move it away; what was pulled is "
+                "safe."
+            )
         if status in (401, 403):
             return StudioRefused(
                 f"Label Studio at {self.url} does not accept the token (could not {doing}). "

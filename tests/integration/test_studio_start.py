@@ -26,8 +26,11 @@ def test_it_listens_on_this_machine_only_and_answers_to_its_own_token(studio):
     assert studio.url.startswith("http://127.0.0.1:")
     with closing(StudioClient(studio.url, studio.token)) as client:
         assert client.check() == studio.email
-    with closing(StudioClient(studio.url, "1" * 40)) as client, pytest.raises(StudioRefused):
+    with closing(StudioClient(studio.url, "1" * 40)) as client, pytest.raises(StudioRefused, match="API_KEY"):
         client.check()
+    ours = StudioClient(studio.url, "1" * 40, studio=studio.studio)
+    with closing(ours), pytest.raises(StudioRefused, match="Put the folder studio/ back"):
+        ours.check()
 
 
 def test_one_that_runs_is_used_again(studio):

@@ -82,7 +82,8 @@ def import_(
         typer.Argument(
             metavar="FILE",
             help="A CSV, TSV, JSON Lines, JSON or Parquet file, a text or an image, a folder, "
-            "hf://owner/name[@revision], or a database's URL (sqlite:///path, duckdb:///path, postgresql://user@host/name) with --query.",
+            "hf://owner/name[@revision], or, with --query, a database's URL: sqlite:///path, duckdb:///path, "
+            "postgresql://user@host/name.",
         ),
     ],
     text: Annotated[str, typer.Option(help="The column with the text.")] = "text",
