@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from crawlers.frontier.file import Frontier
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from crawlers.scheduler import FrontierScheduler
 
 HOSTS_SHOWN = 50
+HOSTS_COUNTED = 5_000
+"""Of so many hosts, those that had a page last, it is known how they did; a crawl of images may meet a million."""
 SECONDS_OF_A_RATE = 10.0
 
 
@@ -58,7 +61,7 @@ class LiveState:
         errors: Pages by kind of error; `robots` for those that robots.txt disallows.
         warc_bytes: Kept.
         hosts: At most 50, those with most to do first.
-        closed: All hosts that this crawl waits for no longer, with the reason as a clause.
+        closed: Once it has ended: the hosts on which it leaves something for the next crawl, each with why, a clause.
         too_deep: By source: links that lie deeper than its `max_depth`, and so were left alone.
         ended: Its process has ended.
     """
@@ -97,7 +100,7 @@ class Tally:
     records: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     too_deep: Counter[str] = field(default_factory=Counter)
-    hosts: dict[str, _HostTally] = field(default_factory=dict)
+    hosts: OrderedDict[str, _HostTally] = field(default_factory=OrderedDict)
     _past: deque[tuple[float, int]] = field(default_factory=deque)
 
     def count(self, host: str, records: int, error: str | None, seconds: float | None) -> None:
@@ -105,6 +108,9 @@ class Tally:
         self.pages += 1
         self.records += records
         of_host = self.hosts.setdefault(host, _HostTally())
+        self.hosts.move_to_end(host)
+        if len(self.hosts) > HOSTS_COUNTED:
+            self.hosts.popitem(last=False)
         of_host.pages += 1
         if seconds is not None:
             of_host.answers += 1
@@ -121,9 +127,8 @@ class Tally:
             self._past.popleft()
         since, before = self._past[0]
         in_hand = Counter(hand.host for hand in scheduler.in_hand.values())
-        names = dict.fromkeys(
-            [*in_hand, *(host for host, _ in scheduler.waiting.most_common(HOSTS_SHOWN)), *self.hosts]
-        )
+        most = [host for host, _ in scheduler.waiting.most_common(HOSTS_SHOWN)]
+        names = dict.fromkeys([*in_hand, *most, *islice(reversed(self.hosts), HOSTS_SHOWN)])
         busiest = sorted(names, key=lambda host: (-in_hand[host], -scheduler.waiting[host], host))[:HOSTS_SHOWN]
         return LiveState(
             run_id=self.run_id,
@@ -137,10 +142,13 @@ class Tally:
             errors=dict(self.errors),
             warc_bytes=warc_bytes,
             hosts=tuple(self._host(scheduler, host, in_hand[host], now) for host in busiest),
-            closed=scheduler.hosts.closed_hosts(),
+            closed=self._left(scheduler) if ended else {},
             too_deep=dict(self.too_deep),
             ended=ended,
         )
+
+    def _left(self, scheduler: FrontierScheduler) -> dict[str, str]:
+        return {host: why for host, why in scheduler.hosts.closed_hosts().items() if scheduler.waiting[host] > 0}
 
     def _host(self, scheduler: FrontierScheduler, host: str, in_hand: int, now: float) -> LiveHost:
         tally = self.hosts.get(host, _HostTally())
