@@ -25,9 +25,8 @@ class Source(FetchedSource):
     """Sitemaps, as the project file declares them.
 
     `start` names sitemaps, or a site (`https://host/`): the sitemaps that its robots.txt names are meant, and
-    `/sitemap.xml` where it names none. The pages that they name are
-    fetched, the latest changed first; `item`, `key` and `fields` say what on them is a record, as for a `site`, and
-    `follow` which links of theirs are followed.
+    `/sitemap.xml` where it names none. The pages that they name are fetched, the latest changed first; `item`, `key`
+    and `fields` say what on them is a record, as for a `site`, and `follow` which links of theirs are followed.
 
     Attributes:
         changed_since: Pages that the sitemap says have not changed since this date are left out; those of which it does
