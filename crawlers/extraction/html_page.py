@@ -14,7 +14,7 @@ from crawlers.extraction.element_text import element_text, lines, one_line
 from crawlers.extraction.html_text import html_text
 from crawlers.extraction.selectors import compiled_path, told_apart
 from crawlers.extraction.structured import as_text, json_ld_objects, looked_up, meta_values, microdata_objects
-from crawlers.extraction.text_pieces import asks_for_pieces, texts_of_pieces
+from crawlers.extraction.text_pieces import texts_of_pieces
 from crawlers.page import FetchedPage
 from crawlers.scope import canonical_url
 
@@ -107,13 +107,12 @@ class HtmlPage:
         return own or self.microdata
 
     def _texts(self, item: Item | None, selector: str) -> Iterator[str]:
-        matches = self.matches(item, selector)
-        structured = told_apart(selector).form not in ("css", "xpath")
-        if asks_for_pieces(selector) and all(isinstance(match, str) for match in matches):
-            within = item if isinstance(item, Selector) else self.parsed
-            yield from texts_of_pieces(within, selector, matches)
+        texts = texts_of_pieces(item if isinstance(item, Selector) else self.parsed, selector)
+        if texts is not None:
+            yield from texts
             return
-        for match in matches:
+        structured = told_apart(selector).form not in ("css", "xpath")
+        for match in self.matches(item, selector):
             if isinstance(match, str):
                 yield lines(match) if structured else one_line(match)
             elif isinstance(match, bool | float):  # XPath's own numbers and truths

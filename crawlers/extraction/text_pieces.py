@@ -1,7 +1,6 @@
 """Texts that `::text` and `text()` give in pieces, between which elements stand: one text an element."""
 
 import re
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from parsel import Selector
@@ -14,30 +13,29 @@ _CSS_END = re.compile(r"(?:(?P<deep>^\s*|\s\*?|^\*)|(?<=\S))::text\s*$")
 _XPATH_END = re.compile(r"(?:^|(?P<deep>//)|/)text\(\)\s*$")
 
 
-def asks_for_pieces(selector: str) -> bool:
-    """Whether a selector names texts and not elements."""
-    return _end(selector) is not None
-
-
-def texts_of_pieces(within: Selector, selector: str, pieces: Sequence[str]) -> Iterator[str]:
-    """The pieces that a selector found, joined where they are of one element that it names.
+def texts_of_pieces(within: Selector, selector: str) -> list[str] | None:
+    """The texts that a selector names, one for each element that they are of; None where it names no texts.
 
     A selector of several alternatives does not tell which of them a piece is of: all pieces are one text.
     """
-    end = _end(selector)
     found = told_apart(selector)
-    if not pieces:
-        return
-    if end is None or ("," if found.form == "css" else "|") in found.asked:
-        yield one_line(" ".join(pieces))
-        return
-    taken: set[Any] = set()
+    form = {"css": _CSS_END, "xpath": _XPATH_END}.get(found.form)
+    end = form.search(found.asked) if form else None
+    if end is None:
+        return None
+    if ("," if found.form == "css" else "|") in found.asked:
+        pieces = within.css(found.asked) if found.form == "css" else within.xpath(found.asked)
+        return [one_line(" ".join(pieces.getall()))]
     elements, deep = _holders(within, found, end)
+    if any(isinstance(element.root, str | float | bool) for element in elements):
+        return None
+    texts: list[str] = []
+    taken: set[Any] = set()
     for element in elements:
-        if deep and any(above in taken for above in element.root.iterancestors()):
-            continue
-        taken.add(element.root)
-        yield one_line(" ".join(element.xpath(".//text()" if deep else "text()").getall()))
+        if not (deep and any(above in taken for above in element.root.iterancestors())):
+            taken.add(element.root)
+            texts.append(one_line(" ".join(element.xpath(".//text()" if deep else "text()").getall())))
+    return texts
 
 
 def _holders(within: Selector, found: FieldSelector, end: re.Match[str]) -> tuple[list[Selector], bool]:
@@ -50,9 +48,3 @@ def _holders(within: Selector, found: FieldSelector, end: re.Match[str]) -> tupl
     if named.endswith((">", "+", "~")):
         return list(within.css(f"{named} *")), False
     return list(within.css(named)), deep
-
-
-def _end(selector: str) -> re.Match[str] | None:
-    found = told_apart(selector)
-    form = {"css": _CSS_END, "xpath": _XPATH_END}.get(found.form)
-    return form.search(found.asked) if form else None
