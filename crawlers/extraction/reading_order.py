@@ -6,6 +6,8 @@ SURE = 15
 """A line of so many characters that is not where it should be shows that lines are out of order."""
 SHORTEST = 5
 """One of fewer is a part of other words too often to be looked for."""
+MOST_LINES = 2_000
+"""More are left as they are: each is looked for in the whole page."""
 
 
 def in_order(words: str, whole: str) -> str:
@@ -17,7 +19,7 @@ def in_order(words: str, whole: str) -> str:
     whole = one_line(whole)
     lines = words.split("\n")
     anchors = [one_line(line.removeprefix("- ")) for line in lines]
-    if _are_in_order(anchors, whole):
+    if len(lines) > MOST_LINES or _are_in_order(anchors, whole):
         return words
     places, place = [], -1
     for anchor in anchors:
