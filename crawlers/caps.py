@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.queue import Wanted
+from crawlers.frontier.skipped import MAX_PER_PATTERN, MAX_QUERY_VARIANTS, NOTHING_NEW, reason
 from crawlers.page import FoundRecord
 from crawlers.scope import host_of
 
@@ -68,13 +69,13 @@ class Caps:
         if dry >= DRY_PAGES:
             return _closed(pattern)
         if urls > self.max_per_pattern:
-            return f"max_per_pattern: over {self.max_per_pattern:,} URLs like {pattern}"
+            return reason(MAX_PER_PATTERN, f"over {self.max_per_pattern:,} URLs like {pattern}")
         parts = urlsplit(wanted.url)
         if parts.query:
             path = f"{host_of(wanted.url)}{parts.path}"
             variants, _ = self._count(f"{path}?*")
             if variants > self.max_query_variants:
-                return f"max_query_variants: over {self.max_query_variants:,} query strings of {path}"
+                return reason(MAX_QUERY_VARIANTS, f"over {self.max_query_variants:,} query strings of {path}")
         return None
 
     def closed(self, url: str) -> str | None:
@@ -134,7 +135,7 @@ class Caps:
 
 
 def _closed(pattern: str) -> str:
-    return f"nothing new: {DRY_PAGES} pages in a row like {pattern} said nothing new and led nowhere else"
+    return reason(NOTHING_NEW, f"{DRY_PAGES} pages in a row like {pattern} said nothing new and led nowhere else")
 
 
 def _digest(text: str) -> bytes:

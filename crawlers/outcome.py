@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crawlers.drain import Drained
+from crawlers.frontier.skipped import SCOPE, kind_and_words
 from crawlers.read_in import ReadIn
 from crawlers.reading.batches import NO_TEXT
 from crawlers.remedies import NOT_AS_DECLARED, READ_AS_IT_STANDS, of_start
@@ -211,8 +212,8 @@ class Outcome:
     def hear_skipped(self, source: str, skipped: Sequence[tuple[str, int, str]]) -> None:
         """Tell what a source left alone: why, how many pages for that, and one of them."""
         for why, count, url in skipped:
-            kind, _, said = why.partition(": ")
-            if kind == "scope":
+            kind, said = kind_and_words(why)
+            if kind == SCOPE:
                 continue  # the declaration says so
             field: tuple[str | int, ...] = (kind,) if kind.startswith("max_") else ()
             said += f" ({kind})" if field else ""

@@ -35,6 +35,7 @@ from crawlers.every_host import EveryHost, Hosts
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.leases import this_process
 from crawlers.frontier.queue import Fetched, Queue
+from crawlers.frontier.skipped import LOST, reason
 from crawlers.hands import Hand, Hands
 from crawlers.host_ring import HostRing
 from crawlers.other_processes import OtherProcesses
@@ -70,9 +71,8 @@ class FrontierScheduler(BaseScheduler):
         self._ring = HostRing()
         self._slot = EngineSlot(crawler)
         self._looked_at_closed = time.monotonic()
-        settings = crawler.settings
-        self.limit = settings.getint("CONCURRENT_REQUESTS") or 1_000
-        self.limit_per_host = settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") or self.limit
+        self.limit = crawler.settings.getint("CONCURRENT_REQUESTS") or 1_000
+        self.limit_per_host = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") or self.limit
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> FrontierScheduler:
@@ -84,9 +84,10 @@ class FrontierScheduler(BaseScheduler):
         self.spider = spider
         self._ours = hasattr(spider, "request_of")
         self._request_of = getattr(spider, "request_of", partial(plain_requests.taken, spider=spider))
-        frontier = getattr(spider, "frontier", None)
-        self._opened = frontier is None
-        self.frontier: Frontier = frontier or Frontier(Path(self.crawler.settings["FRONTIER_FILE"]))
+        self._opened = not hasattr(spider, "frontier")
+        self.frontier: Frontier = getattr(spider, "frontier", None) or Frontier(
+            Path(self.crawler.settings["FRONTIER_FILE"])
+        )
         self.queue = Queue(self.frontier)
         self.sources: list[str] = list(getattr(spider, "source_names", [spider.name]))
         self._waits = Waits(self.queue, self.sources, lambda: self.hosts.closed_hosts())
@@ -267,7 +268,7 @@ class FrontierScheduler(BaseScheduler):
                 self.queue.done(row, Fetched())
             else:
                 log.warning("%s ended without a page", self.in_hand[row].request.url)
-                self.queue.skip(row, "lost: it ended without a page")
+                self.queue.skip(row, reason(LOST, "it ended without a page"))
             self.let_go(row)
 
     def _look_at_all(self) -> None:
@@ -279,11 +280,10 @@ class FrontierScheduler(BaseScheduler):
 
     def _look_at_closed(self) -> None:
         self._looked_at_closed = time.monotonic()
-        reopened = [host for host in self._ring.left if self.hosts.closed(host) is None]
-        for host in reopened:
-            self._ring.reopen(host)
-        if reopened:
-            self._waits.look()
+        for host in self._ring.left:
+            if self.hosts.closed(host) is None:
+                self._ring.reopen(host)
+                self._waits.look()
 
     def _set_alarm(self) -> None:
         times = [at for at in (self._ring.next_time, self._waits.due, self._others.due) if at is not None]

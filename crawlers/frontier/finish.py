@@ -21,7 +21,7 @@ class Finished:
         run_id, source_id, page, tally, records: For the outbox.
         fetched: For the next time that it is asked.
         wanted: Where it leads; those that are known are left alone.
-        redirected_to: Where the answer came from, if not from its own URL: it is known as fetched by this, in this pass.
+        redirected_to: Where the answer came from, if not from its own URL: it is known as fetched, in this pass.
         counts: It was fetched, and so counts against `max_pages`.
     """
 

@@ -1,11 +1,13 @@
 """Passes: one walk over a source. A pass that was cut off goes on; after one that ended, a new one begins."""
 
+import json
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.queue import Queue
+from crawlers.frontier.skipped import BOUNDS, CAPS, TRIED_AGAIN
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,18 @@ class Passes:
         self._frontier.write(
             """
             DELETE FROM requests
-            WHERE source = ? AND state = 'skipped' AND (why LIKE 'max_per_pattern%' OR why LIKE 'max_query_variants%')
+            WHERE source = ? AND state = 'skipped'
+                AND substr(why, 1, instr(why, ':') - 1) IN (SELECT value FROM json_each(?))
             """,
-            (source,),
+            (source, json.dumps(CAPS)),
         )
         self._frontier.write(
             """
             UPDATE requests SET state = 'queued', why = NULL, tries = 0, pass = ?
-            WHERE source = ? AND state = 'skipped' AND (why LIKE 'scope%' OR why LIKE 'max_pages%')
+            WHERE source = ? AND state = 'skipped'
+                AND substr(why, 1, instr(why, ':') - 1) IN (SELECT value FROM json_each(?))
             """,
-            (number, source),
+            (number, source, json.dumps(BOUNDS)),
         )
 
     def _ask_again_for_old(self, source: str, number: int, now: float, recrawl_after: float) -> None:
@@ -92,12 +96,11 @@ class Passes:
             WHERE source = ?2
                 AND (
                     state = 'done' AND (fetched_at IS NULL OR fetched_at <= ?3 OR fetched_at > ?4)
-                    OR state = 'skipped' AND (
-                        why LIKE 'max_pages%' OR why LIKE 'nothing new%' OR why LIKE 'killed%' OR why LIKE 'lost%'
-                    )
+                    OR state = 'skipped'
+                        AND substr(why, 1, instr(why, ':') - 1) IN (SELECT value FROM json_each(?5))
                 )
             """,
-            (number, source, now - recrawl_after, now),
+            (number, source, now - recrawl_after, now, json.dumps(TRIED_AGAIN)),
         )
         # What the last pass left for this one is asked once in it.
         self._frontier.write(

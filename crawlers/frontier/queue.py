@@ -11,12 +11,14 @@ from typing import Any
 
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.leases import LeaseLost, lives, this_process
+from crawlers.frontier.skipped import KILLED, reason
 from crawlers.scope import identity_of
 
 LONGEST_WAIT = 86_400.0
 """Seconds: a row that would wait longer was put back by a clock that has gone backwards since."""
 DEATHS_FORGIVEN = 10
 """A request that was in hand at more deaths of the process than this is left alone."""
+KILLED_EACH_TIME = reason(KILLED, "the process that fetches died each time this page was in hand")
 LONGEST_REST = 120
 """Seconds. After its first death a request rests for twice as long each time, so that what else is queued goes first,
 and deaths in short succession, whose fault it is not, are few of its own."""
@@ -309,10 +311,10 @@ class Queue:
                 given_up += self._frontier.write(
                     """
                     UPDATE requests SET state = 'skipped', owner = NULL,
-                        why = 'killed: the process that fetches died each time this page was in hand'
+                        why = ?
                     WHERE state = 'leased' AND owner = ? AND deaths >= ?
                     """,
-                    (owner, DEATHS_FORGIVEN),
+                    (KILLED_EACH_TIME, owner, DEATHS_FORGIVEN),
                 ).rowcount
                 again += self._frontier.write(
                     """

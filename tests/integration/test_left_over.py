@@ -1,10 +1,10 @@
-"""What a crawl leaves for the next one: hosts that never answer, and what waits of sources that are not crawled."""
+"""What a crawl leaves for the next one: URLs of closed hosts, and what waits of sources that are not crawled."""
 
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,10 @@ class Page(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked[self.path] += 1
-        busy = self.path == "/busy" and self.server.asked[self.path] == 1
+        busy = self.path.endswith(".png") or (self.path == "/busy" and self.server.asked[self.path] == 1)
         self.send_response(503 if busy else 200 if self.path in ("/", "/busy") else 404)
+        if self.path.endswith(".png"):
+            self.send_header("Retry-After", "7200")
         self.send_header("Content-Type", "text/html")
         self.end_headers()
         self.wfile.write(self.server.body.encode())
@@ -47,13 +49,19 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://{self.host}"
 
 
-@pytest.fixture
-def site() -> Iterator[Server]:
+@contextmanager
+def serving() -> Iterator[Server]:
     server = Server()
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def site() -> Iterator[Server]:
+    with serving() as server:
+        yield server
 
 
 def run(project: Path, name: str, start: str, **declared: Any) -> CrawlResult:
@@ -62,24 +70,17 @@ def run(project: Path, name: str, start: str, **declared: Any) -> CrawlResult:
         return crawl(store, project, [source], contact="")
 
 
-def nobody() -> str:
-    """A host on which nothing listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
-
-
-def test_a_dead_host_of_images_keeps_no_page_from_being_asked_again_and_is_told(tmp_path: Path, site: Server) -> None:
-    dead = nobody()
-    images = "".join(f"<img src='http://{dead}/{n}.png' width='500' height='400' alt='A photo'>" for n in (1, 2))
-    site.body = f"<main><article id='1'><p>Words of a post, with photos.</p>{images}</article></main>"
-    declared = {"item": "article", "key": "::attr(id)", "fields": {"text": "p"}, "images": True, "hosts": [dead]}
-    for crawls in (1, 2):
-        result = run(tmp_path, "forum", site.url + "/", **declared)
-        assert site.asked["/"] == crawls
-        assert result.exit_code == 0
-        (left,) = [trouble.message for trouble in result.troubles if dead in trouble.message]
-        assert f"2 URLs on {dead} are left for the next crawl, for " in left
+def test_a_closed_host_of_images_keeps_no_page_from_being_asked_again_and_is_told(tmp_path: Path, site: Server) -> None:
+    with serving() as other:
+        images = "".join(f"<img src='{other.url}/{n}.png' width='500' height='400' alt='A photo'>" for n in (1, 2))
+        site.body = f"<main><article id='1'><p>Words of a post, with photos.</p>{images}</article></main>"
+        declared = {"item": "article", "key": "::attr(id)", "fields": {"text": "p"}, "images": True}
+        for crawls in (1, 2):
+            result = run(tmp_path, "forum", site.url + "/", hosts=[other.host], **declared)
+            assert site.asked["/"] == crawls
+            assert result.exit_code == 0
+            (left,) = [trouble.message for trouble in result.troubles if other.host in trouble.message]
+            assert f"2 URLs on {other.host} are left for the next crawl, for it answered 503" in left
 
 
 def test_what_waits_of_another_source_holds_up_no_crawl(tmp_path: Path, site: Server) -> None:
