@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from crawlers.frontier.file import Frontier
+from crawlers.recent import Recent
 
 if TYPE_CHECKING:
     from crawlers.scheduler import FrontierScheduler
@@ -100,17 +101,14 @@ class Tally:
     records: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     too_deep: Counter[str] = field(default_factory=Counter)
-    hosts: OrderedDict[str, _HostTally] = field(default_factory=OrderedDict)
+    hosts: Recent[str, _HostTally] = field(default_factory=lambda: Recent(HOSTS_COUNTED))
     _past: deque[tuple[float, int]] = field(default_factory=deque)
 
     def count(self, host: str, records: int, error: str | None, seconds: float | None) -> None:
         """Count a page that is done."""
         self.pages += 1
         self.records += records
-        of_host = self.hosts.setdefault(host, _HostTally())
-        self.hosts.move_to_end(host)
-        if len(self.hosts) > HOSTS_COUNTED:
-            self.hosts.popitem(last=False)
+        self.hosts[host] = of_host = self.hosts.get(host, _HostTally())
         of_host.pages += 1
         if seconds is not None:
             of_host.answers += 1

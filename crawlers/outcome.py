@@ -226,8 +226,8 @@ class Outcome:
         """Tell how many links of each source lie deeper than it goes."""
         for source, count in links.items():
             deepest = self._tallies[source].source.max_depth
-            links = "link deeper" if count == 1 else "links deeper"
-            message = f"{count:,} {links} than max_depth = {deepest} {'was' if count == 1 else 'were'} left alone."
+            deeper = "link deeper" if count == 1 else "links deeper"
+            message = f"{count:,} {deeper} than max_depth = {deepest} {'was' if count == 1 else 'were'} left alone."
             self._told.append(Trouble(source, f'source "{source}": {message}', field=("max_depth",)))
 
     def hear_closed(self, closed: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from typing import Any, Literal
 from crawlers.browser.template import skeleton, url_pattern
 from crawlers.frontier.file import Frontier
 from crawlers.page import Extraction, Rendered
+from crawlers.recent import Recent
 
 Way = Literal["http", "browser", "both"]
 
@@ -28,6 +29,8 @@ KEPT = 10
 MOST_SKELETONS = 8
 """A URL pattern whose pages come in more shapes than this is taken as one template from there on."""
 MOST_PATTERNS = 1_000
+PATTERNS_COUNTED = 10_000
+"""Of so many URL patterns, those that were met last, it is counted how often, and how often in vain."""
 FAILURES = 5
 """After so many failures in a row only one page in ten of a pattern is tried both ways, until one works."""
 
@@ -105,19 +108,18 @@ class Choices:
         self._frontier = frontier
         self._now = now
         self._known: dict[str, dict[str, dict[str, TemplateEvidence]]] = {}
-        self._pages: Counter[tuple[str, str]] = Counter()
-        self._failures: Counter[tuple[str, str]] = Counter()
+        self._pages: Recent[tuple[str, str], int] = Recent(PATTERNS_COUNTED)
+        self._failures: Recent[tuple[str, str], int] = Recent(PATTERNS_COUNTED)
 
     def choose(self, source: str, url: str) -> Way:
         """How a page is fetched; where it is `http`, `needs_browser` is asked once more when it is there."""
         pattern = url_pattern(url)
-        self._pages[source, pattern] += 1
-        turn = self._pages[source, pattern]
+        self._pages[source, pattern] = turn = self._pages.get((source, pattern), 0) + 1
         templates = self._of(source)
         shapes = templates.get(pattern, {}).values()
         decisions = {each.decision for each in shapes}
         if not decisions or None in decisions or turn % EVERY == 0:
-            if self._failures[source, pattern] >= FAILURES and turn % 10:
+            if self._failures.get((source, pattern), 0) >= FAILURES and turn % 10:
                 return "http"
             return "http" if not shapes and len(templates) >= MOST_PATTERNS else "both"
         # Where shapes differ, which of them it is shows when it is there.
@@ -126,7 +128,7 @@ class Choices:
     def needs_browser(self, source: str, url: str, html: bytes) -> bool:
         """Whether a page that came over HTTP is, or may be, one of those that the browser gives more of."""
         pattern = url_pattern(url)
-        if self._failures[source, pattern] >= FAILURES:
+        if self._failures.get((source, pattern), 0) >= FAILURES:
             return False
         shapes = self._of(source).get(pattern, {})
         known = shapes.get(_shape(shapes, html))
@@ -151,7 +153,8 @@ class Choices:
 
     def failed(self, source: str, url: str) -> None:
         """Note that one of the ways failed, which teaches nothing; after some in a row it is tried less often."""
-        self._failures[source, url_pattern(url)] += 1
+        key = (source, url_pattern(url))
+        self._failures[key] = self._failures.get(key, 0) + 1
 
     def _of(self, source: str) -> dict[str, dict[str, TemplateEvidence]]:
         if source not in self._known:

@@ -19,6 +19,7 @@ from crawlers.manners.hosts import LONGEST_WAIT, TurnFarOff
 from crawlers.manners.robots_file import MOST_BYTES, whole_lines, without_last_line
 from crawlers.manners.turns import hosts_of
 from crawlers.page_error import describe
+from crawlers.recent import Recent
 from crawlers.safety.of_crawl import STRANGER
 from crawlers.scope import DEFAULT_PORTS
 
@@ -40,6 +41,7 @@ META = {
     "dont_retry": True,
 }
 IN_MEMORY = 256
+FAILURES_IN_MEMORY = 10_000
 SMALL = 16 * 1024
 CUT = "download_stopped"
 """Scrapy's flag of an answer that was not read to its end."""
@@ -98,7 +100,7 @@ class HostFiles:
         self._rows: Rows | None = self._hosts.rows
         self._patience = crawler.settings.getfloat("MANNERS_PATIENCE", PATIENCE)
         self._recent: OrderedDict[tuple[str, str], HostFile] = OrderedDict()
-        self._failures: dict[tuple[str, str], _Failure] = {}
+        self._failures: Recent[tuple[str, str], _Failure] = Recent(FAILURES_IN_MEMORY)
         self._flights: dict[tuple[str, str], asyncio.Future[HostFile]] = {}
         crawler.signals.connect(self._enough, signals.bytes_received)
 
