@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -17,19 +15,19 @@ from scrapy.utils.asyncio import create_looping_call
 from twisted.python.failure import Failure
 
 from crawlers.browser.choice import Choices
-from crawlers.browser.page import browser_meta, session_meta
 from crawlers.crawl_spec import CrawlSpec
 from crawlers.extraction.workers import PageReader
 from crawlers.from_robots import begin_at_sites
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.passes import Passes
-from crawlers.frontier.queue import Fetched, Queue, fingerprint
+from crawlers.frontier.queue import Queue, fingerprint
 from crawlers.full_disk import is_full
 from crawlers.live import Tally, write_live
 from crawlers.page import Link
 from crawlers.page_end import PageEnds, wanted_by
 from crawlers.page_error import describe
 from crawlers.page_reading import PageReading
+from crawlers.page_request import page_request
 from crawlers.page_row import PageEnd, fetched_page
 from crawlers.scheduler import FrontierScheduler
 from crawlers.scope import Scope, canonical_url, host_of
@@ -116,31 +114,7 @@ class CrawlSpider(Spider):
         if why is not None:
             self.queue.skip(row["id"], why)
             return None
-        known = Fetched(**{field.name: row[field.name] for field in dataclasses.fields(Fetched)})
-        meta: dict[str, Any] = {
-            "source": run.name,
-            "role": row["role"],
-            "about": _about(row["about"]),
-            "asked": row["url"],
-            "depth": row["depth"],
-            "tries": row["tries"],
-            "known": known,
-            "rights": {},
-        }
-        headers = {}
-        render = run.source.render if row["role"] == "page" else "http"
-        if render == "auto":
-            render = meta["render"] = self.choices.choose(run.name, row["url"])
-        if render == "browser":
-            meta |= browser_meta(run.source)
-        else:
-            meta |= session_meta(run.source)
-        if render != "browser" and self.reading.has_copy(run, known):
-            if known.etag:
-                headers["If-None-Match"] = known.etag
-            if known.last_modified:
-                headers["If-Modified-Since"] = known.last_modified
-        return Request(row["url"], callback=self.parse, errback=self.failed, meta=meta, headers=headers)
+        return page_request(self, run, row)
 
     def is_asked_anyway(self, request: Request) -> bool:
         """Whether a redirect leads to a URL that its source asks for by itself in this pass, or in a circle."""
@@ -293,8 +267,3 @@ class CrawlSpider(Spider):
 def _hops(request: Request) -> list[str | None]:
     """The URLs that a redirect came through, from the one that was asked for."""
     return [canonical_url(url) for url in request.meta["redirect_urls"]]
-
-
-def _about(kept: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(kept) if kept else {}
-    return found
