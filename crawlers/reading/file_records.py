@@ -85,7 +85,8 @@ def file_records(source: "Source", project_folder: Path) -> Iterator[FoundRecord
 
 
 def files_of(patterns: tuple[str, ...], root: Path, *, folders: bool = True) -> Iterator[Path]:
-    """The files that paths, folders and patterns name, each once; a folder's own are those with a known extension.
+    """The files that paths, folders and patterns name, each once; a folder's own are those with a known extension that
+    are not hidden.
 
     Args:
         patterns: Paths, or patterns with `*`, `?` and `**`.
@@ -115,9 +116,16 @@ def _matching(pattern: str, folder: Path) -> list[Path]:
 def _files_in(path: Path) -> Iterator[Path]:
     if path.is_dir():
         known = {*TABLES, *TEXTS, *IMAGES, ".json"}
-        yield from (file for file in path.rglob("*") if form_of(file) in known and file.is_file())
+        yield from (
+            file for file in path.rglob("*") if form_of(file) in known and file.is_file() and not _hidden(file, path)
+        )
     elif path.is_file():
         yield path
+
+
+def _hidden(file: Path, folder: Path) -> bool:
+    """Whether a system's or a program's own, such as `._a.txt` or `.git/README.md`; patterns leave these out too."""
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
 def _of_file(source: "Source", path: Path, root: Path, folder: Path, position: int) -> Iterator[FoundRecord | NoRecord]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from crawlers.import_error import BadRow, EmptyFile
+from crawlers.import_error import BadRow, EmptyFile, ImportRefused
 from crawlers.reading.json_pages import json_value, what_it_is
 from crawlers.tables.lines import Lines, opened
 from crawlers.tables.row import Row, check_cells, missing_column
@@ -39,8 +39,9 @@ def are_json_lines(path: Path) -> bool:
     with opened(path) as file:
         lines = (text for text in Lines(path, file).texts() if text.strip())
         try:
-            return isinstance(json_value(next(lines, "")), dict) and next(lines, None) is not None
-        except (ValueError, RecursionError):
+            first = next(lines, "")
+            return first.lstrip().startswith("{") and bool(json_value(first)) and next(lines, None) is not None
+        except (ImportRefused, ValueError, RecursionError):  # a document may have longer lines, and wider letters
             return False
 
 

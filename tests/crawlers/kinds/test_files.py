@@ -162,6 +162,31 @@ def test_what_is_named_itself_is_read_or_refused_whatever_it_is_called(tmp_path:
         read(tmp_path, "in/README.md", "in/*.csv")
 
 
+def test_hidden_files_of_a_folder_are_none_of_its_texts(tmp_path: Path) -> None:
+    for name in ("in/a.txt", "in/._a.txt", "in/.git/b.md", "in/c/.d/e.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert [record.text for record in read(tmp_path, "in")] == ["in/a.txt"]
+    assert [record.text for record in read(tmp_path, "in/.git/b.md")] == ["in/.git/b.md"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "content", ['[{"text": "one"}, {"text": "two"}]\n\n', '[\n{"text": "one"},\n{"text": "two"}\n]']
+)
+def test_a_json_document_is_one_whatever_its_lines_and_letters(tmp_path: Path, content: str, encoding: str) -> None:
+    (tmp_path / "a.json").write_bytes(content.encode(encoding))
+    assert [record.text for record in read(tmp_path, "a.json")] == ["one", "two"]
+
+
+def test_a_json_document_may_be_one_long_line(tmp_path: Path) -> None:
+    rows = [{"text": "x" * 100_000} for _ in range(170)]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    (tmp_path / "b.json").write_text(json.dumps({"rows": rows}))
+    assert len(read(tmp_path, "a.json")) == 170
+    assert len(read(tmp_path, "b.json", item="rows")) == 170
+
+
 def test_a_folder_whose_tables_all_lack_the_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.csv").write_text("body\nx\n")
