@@ -174,12 +174,10 @@ class FrontierScheduler(BaseScheduler):
         row = request.meta.get("frontier_id")
         if row not in self.in_hand:
             wanted = plain_requests.kept(request, self.spider, self.crawler)
-            (new,) = self.queue.add([wanted])
-            if new:
+            if new := self.queue.add([wanted]) == [True]:
                 self.stir(wanted.source, wanted.host)
             return new
-        not_before = request.meta.get("not_before")
-        if not_before is not None:
+        if (not_before := request.meta.get("not_before")) is not None:
             self.later(row, float(not_before), int(request.meta.get("tries", 0)))
             return True
         is_asked_anyway = getattr(self.spider, "is_asked_anyway", None)

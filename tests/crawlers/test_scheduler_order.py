@@ -54,6 +54,25 @@ def frontier(tmp_path: Path) -> Any:
         yield opened
 
 
+class Clocks:
+    """The wall clock and the monotonic one, which stand still unless they are moved."""
+
+    def __init__(self) -> None:
+        self.wall, self.monotonic = 2e9, 50.0
+
+    def go_on(self, seconds: float) -> None:
+        self.wall += seconds
+        self.monotonic += seconds
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    found = Clocks()
+    monkeypatch.setattr(time, "time", lambda: found.wall)
+    monkeypatch.setattr(time, "monotonic", lambda: found.monotonic)
+    return found
+
+
 @pytest.fixture(autouse=True)
 def no_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_slot, "call_later", lambda *_: None)  # there is no event loop here
@@ -111,14 +130,14 @@ def test_no_more_is_in_hand_than_is_allowed_in_all_and_of_a_host(frontier: Front
     assert len(taken(scheduler)) == 1
 
 
-def test_a_host_is_not_asked_before_its_time_and_holds_up_no_other(frontier: Frontier) -> None:
+def test_a_host_is_not_asked_before_its_time_and_holds_up_no_other(frontier: Frontier, clocks: Clocks) -> None:
     hosts = Timed()
     hosts.from_["slow.example"] = time.time() + 0.3
     fill(frontier, 3, "a.example", "slow.example")
     scheduler = opened(frontier, hosts)
     assert set(hosts_of(taken(scheduler))) == {"a.example"}
     assert scheduler.has_pending_requests()
-    time.sleep(0.32)
+    clocks.go_on(0.31)
     assert hosts_of(taken(scheduler)) == ["slow.example"] * 3
     assert not scheduler.has_pending_requests()
 
@@ -132,7 +151,7 @@ def test_a_closed_host_is_left_to_the_next_crawl(frontier: Frontier) -> None:
     assert Queue(frontier).hosts("first") == ["gone.example"]
 
 
-def test_a_request_that_is_put_back_waits_and_its_place_is_free(frontier: Frontier) -> None:
+def test_a_request_that_is_put_back_waits_and_its_place_is_free(frontier: Frontier, clocks: Clocks) -> None:
     fill(frontier, 2, "a.example")
     scheduler = opened(frontier, per_host=1)
     (first,) = taken(scheduler)
@@ -144,7 +163,7 @@ def test_a_request_that_is_put_back_waits_and_its_place_is_free(frontier: Fronti
     scheduler.queue.done(second.meta["frontier_id"], Fetched(200, 1.0))
     scheduler.let_go(second.meta["frontier_id"])
     assert taken(scheduler) == []
-    time.sleep(0.22)
+    clocks.go_on(0.21)
     (back,) = taken(scheduler)
     assert back.url == first.url
 
@@ -170,7 +189,7 @@ def test_what_waits_is_counted_by_host(frontier: Frontier) -> None:
     assert scheduler.waiting["a.example"] == 3
 
 
-def test_a_crawl_of_one_source_leaves_what_waits_of_another(frontier: Frontier) -> None:
+def test_a_crawl_of_one_source_leaves_what_waits_of_another(frontier: Frontier, clocks: Clocks) -> None:
     fill(frontier, 1, "b.example", source="elsewhere")
     queue = Queue(frontier)
     row = queue.lease("elsewhere", "b.example")
@@ -180,7 +199,7 @@ def test_a_crawl_of_one_source_leaves_what_waits_of_another(frontier: Frontier) 
     scheduler = opened(frontier)
     (first,) = taken(scheduler)
     scheduler.later(first.meta["frontier_id"], time.time() + 0.05, 1)  # so that it looks for what is due
-    time.sleep(0.06)
+    clocks.go_on(0.06)
     assert [request.meta["source"] for request in taken(scheduler)] == ["first"]
     assert not scheduler.has_pending_requests()
 
@@ -204,20 +223,19 @@ def test_what_is_in_hand_when_the_crawl_is_ended_is_queued_again(frontier: Front
     assert len(taken(opened(frontier))) == 3
 
 
-def test_a_clock_that_is_set_back_holds_up_neither_a_host_nor_what_waits(
-    frontier: Frontier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hosts, now, back = Timed(), time.time, 0.0
-    monkeypatch.setattr(time, "time", lambda: now() - back)
-    hosts.from_["slow.example"] = time.time() + 0.3
+def test_a_clock_that_is_set_back_holds_up_neither_a_host_nor_what_waits(frontier: Frontier, clocks: Clocks) -> None:
+    hosts = Timed()
+    hosts.from_["slow.example"] = time.time() + 10
     fill(frontier, 1, "slow.example", "a.example")
     scheduler = opened(frontier, hosts)
     (first,) = taken(scheduler)
-    scheduler.later(first.meta["frontier_id"], time.time() + 0.3, 1)
-    back = 3_600.0
-    hosts.from_["slow.example"] -= back  # as `Hosts` has it, whose clock is monotonic
+    scheduler.later(first.meta["frontier_id"], time.time() + 10, 1)
+    clocks.wall -= 3_600
+    hosts.from_["slow.example"] -= 3_600  # as `Hosts` has it, whose clock is monotonic
     assert taken(scheduler) == []
-    time.sleep(0.32)
+    clocks.go_on(9.0)
+    assert taken(scheduler) == []
+    clocks.go_on(1.1)
     assert sorted(hosts_of(taken(scheduler))) == ["a.example", "slow.example"]
 
 
