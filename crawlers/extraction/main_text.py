@@ -16,7 +16,7 @@ from crawlers.extraction.reading_order import in_order
 FURNITURE = frozenset({"nav", "footer", "aside", "form", "button", "select", "dialog", "menu"})
 MENUS = "//nav[not(ancestor::main | ancestor::article)]"
 MAIN = "//main | //article | //*[@role='main']"
-QUOTING_TABLES = "//table[.//blockquote]"
+LAYOUT_TABLES = "//table[.//td//*[self::blockquote or self::h1 or self::h2 or self::h3 or self::table]]"
 HEADING_MARKS = (
     "//a[starts-with(@href, '#')][normalize-space() = '¶' or normalize-space() = '#' or normalize-space() = '§']"
 )
@@ -34,7 +34,7 @@ def main_text(page: HtmlPage) -> tuple[str, dict[str, str]]:
     if not words or _holds_menu(page, words):
         words = _inside_main(page) or words
     else:
-        words = in_order(words, element_text(page.parsed.root))
+        words = _with_lines(page, in_order(words, element_text(page.parsed.root)))
     found = {name: getattr(document, name, None) for name in ("title", "author", "date", "description")}
     found["title"] = _title(page, found["title"])
     found["language"] = language(page)
@@ -53,18 +53,29 @@ def language(page: HtmlPage) -> str | None:
 
 
 def _prepared(page: HtmlPage) -> str:
-    """The page without what trafilatura stumbles over: it loses what follows quotes in the cells of forums made of
-    tables, and takes the marks of links to headings for words."""
-    tables, marks = page.parsed.xpath(QUOTING_TABLES), page.parsed.xpath(HEADING_MARKS)
+    """The page without what trafilatura stumbles over.
+
+    Where tables lay out a page or a forum it makes one line of each cell, and loses what follows a quote; the marks of
+    links to headings it takes for words.
+    """
+    tables, marks = page.parsed.xpath(LAYOUT_TABLES), page.parsed.xpath(HEADING_MARKS)
     if not tables and not marks:
         return page.text
     whole = copy.deepcopy(page.parsed.root)
-    for table in whole.xpath(QUOTING_TABLES):
+    for table in whole.xpath(LAYOUT_TABLES):
         for part in table.iter("table", "tbody", "thead", "tfoot", "tr", "td", "th"):
             part.tag = "div"
     for mark in whole.xpath(HEADING_MARKS):
         mark.clear(keep_tail=True)
     return str(tostring(whole, encoding="unicode", method="html"))
+
+
+def _with_lines(page: HtmlPage, words: str) -> str:
+    # Of short pages trafilatura makes one line of what is preformatted, such as a letter in a list's archive.
+    for written in (element_text(one.root) for one in page.parsed.xpath("//pre")):
+        if "\n" in written:
+            words = words.replace(one_line(written), written)
+    return words
 
 
 def _title(page: HtmlPage, found: str | None) -> str | None:

@@ -52,6 +52,17 @@ onion</li></ul><h2>Method</h2><ol><li>Chop
 the onion and fry it until it is golden.</li><li>Boil the lentils for twenty minutes.</li></ol></main>"""
 TIMES = """<title>Bus times</title><table><tr><th>Stop</th><th>Time</th></tr><tr><td>Mill Lane</td><td>08:10</td></tr>
 <tr><td>Old Barn</td><td>08:25</td></tr></table>"""
+LETTER = """<title>[list] Re: slugs</title><h1>[list] Re: slugs</h1><b>Olaf</b> <i>Mon May 13 10:00 2020</i><hr><pre>On
+Sunday, Marta wrote:
+&gt; Slugs have eaten
+&gt;   all of it
+
+Copper tape keeps them out.
+</pre><hr><a href=1>Previous message</a>"""
+LAID_OUT = """<title>Old news</title><table width=100%><tr><td width=150><a href=/a>Home</a><br><a
+href=/b>News</a></td><td>
+<h2>Mayor resigns</h2><font size=2>The mayor resigned on Monday after eleven years in office, the town hall says.<p>Her
+deputy takes over until the election in spring.</font></td></tr></table>"""
 
 JAPANESE = "今日は朝から雨が降っていたので、庭のトマトに水をやる必要がなかった。午後には晴れて、隣の人と話をした。"
 ARABIC = "هطل المطر منذ الصباح فلم تكن هناك حاجة إلى سقي الطماطم اليوم، ثم طلعت الشمس بعد الظهر وتحدثت مع الجيران."
@@ -74,6 +85,8 @@ def read(body: str | bytes, content_type: str | None = "text/html; charset=utf-8
         (LIVE, ["Flood live", "Follow the flood", "Bridge shut", "engineers", "River peaks", "5.1 m"]),
         (PRODUCT, ["Olk Kettle", "boils a litre", "2200 W", "Reviews", "Ann", "lid rattles", "Bob", "Leaked"]),
         (RECIPE, ["Lentil soup", "cold evenings", "200 g lentils", "1 onion", "Chop", "Boil the lentils"]),
+        (LETTER, ["wrote:\n> Slugs have eaten\n>   all of it\nCopper tape keeps them out."]),
+        (LAID_OUT, ["Mayor resigns\nThe mayor", "says.\nHer deputy"]),
         (TIMES, ["Mill Lane", "08:10", "Old Barn", "08:25"]),
     ],
 )
