@@ -21,6 +21,7 @@ from crawlers.from_robots import begin_at_sites
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.passes import Passes
 from crawlers.frontier.queue import Queue, fingerprint
+from crawlers.frontier.skipped import MAX_PAGES, SCOPE, reason
 from crawlers.full_disk import is_full
 from crawlers.live import Tally, write_live
 from crawlers.page import Link
@@ -36,7 +37,7 @@ from crawlers.warc import WarcFile
 from store.errors import TilthError
 
 SECONDS_BETWEEN_WORDS = 1.0
-MAX_PAGES = "max_pages: the source has fetched as many pages as it may"
+ENOUGH = reason(MAX_PAGES, "the source has fetched as many pages as it may")
 
 
 class CrawlSpider(Spider):
@@ -100,7 +101,7 @@ class CrawlSpider(Spider):
         if pages:
             return False  # one of these may turn out not to count
         run.closed = True
-        if self.queue.skip_queued(source, MAX_PAGES, but=IMAGE):
+        if self.queue.skip_queued(source, ENOUGH, but=IMAGE):
             self._scheduler.count_waiting()
         return True
 
@@ -108,7 +109,7 @@ class CrawlSpider(Spider):
         """The Scrapy request of a row; None where its source no longer goes there, and then it is skipped."""
         run = self.runs[row["source"]]
         away = run.why_not(row["url"], row["role"])
-        why = f"scope: {away}" if away else None
+        why = reason(SCOPE, away) if away else None
         if why is None and row["depth"] and row["fetched_at"] is None:  # a page that is known may have changed
             why = run.caps.closed(row["url"])
         if why is not None:
