@@ -22,6 +22,7 @@ MOST_URLS = 50_000
 LONGEST_URL = 2_048
 SKIPPED = re.compile(rb"\A(?:\s|\xef\xbb\xbf)+")
 ENCODING = re.compile(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([\w.-]+)", re.IGNORECASE)
+CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 # What stands in CDATA is nothing but text; it is passed over.
 BARE = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|&(?!(?:#\d+|#x[0-9a-fA-F]+|amp|lt|gt|quot|apos);)", re.DOTALL)
 SAFE: dict[str, Any] = {
@@ -115,18 +116,24 @@ def _entries(pieces: Iterator[bytes], url: str) -> Iterator[Named]:
 
 
 def as_meant(xml: bytes) -> bytes:
-    """The XML with the two mistakes mended that people make in sitemaps, which end a document where they stand.
+    """The XML with the mistakes mended that people make in sitemaps, each of which ends a document where it stands.
 
     An `&` that begins no reference is written as one; a byte that is not UTF-8, in a document that claims to be, is
-    written as it stands in a URL, `%E9`. (libxml2's own way of going on leaves out what stands behind each `&`.)
+    written as it stands in a URL, `%E9`; control characters go. (libxml2's own way of going on leaves out what stands
+    behind each `&`.)
     """
     if b"\0" in xml[:4]:
         return xml
     declared = ENCODING.match(xml)
     if declared is None or declared[1].lower() in (b"utf-8", b"utf8"):
-        text = xml.decode("utf-8", "surrogateescape")
-        xml = re.sub("[\udc80-\udcff]", lambda odd: f"%{ord(odd[0]) - 0xDC00:X}", text).encode("utf-8")
-    return BARE.sub(lambda found: b"&amp;" if found[0] == b"&" else found[0], xml)
+        xml = _utf8(xml).encode("utf-8")
+    return BARE.sub(lambda found: b"&amp;" if found[0] == b"&" else found[0], xml.translate(None, CONTROLS))
+
+
+def _utf8(content: bytes) -> str:
+    """The text, with bytes that are not UTF-8 as they are written in URLs."""
+    text = content.decode("utf-8", "surrogateescape")
+    return re.sub("[\udc80-\udcff]", lambda odd: f"%{ord(odd[0]) - 0xDC00:X}", text)
 
 
 def _of_xml(first: bytes, rest: Iterator[bytes], url: str) -> Iterator[Named]:
@@ -229,7 +236,7 @@ def _of_lines(first: bytes, rest: Iterator[bytes]) -> Iterator[Named]:
 
 
 def _of_line(line: bytes) -> Named | None:
-    said = line.decode("utf-8", "replace").strip("\ufeff \t\r")
+    said = _utf8(line).strip("\ufeff \t\r")
     is_url = (
         said.lower().startswith(("http://", "https://")) and len(said) <= LONGEST_URL and not set(said) & set(" \t")
     )

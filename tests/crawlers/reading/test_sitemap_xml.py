@@ -81,9 +81,9 @@ def test_a_feed_is_a_sitemap_of_its_entries(feed: bytes) -> None:
 
 
 def test_a_text_file_names_a_page_a_line() -> None:
-    assert urls(b"\xef\xbb\xbf# ours\nhttps://h.example/1\r\n\nhttps://h.example/2") == [
+    assert urls(b"\xef\xbb\xbf# ours\nhttps://h.example/1\r\n\nhttps://h.example/\xe9") == [
         "https://h.example/1",
-        "https://h.example/2",
+        "https://h.example/%E9",
     ]
 
 
@@ -119,6 +119,7 @@ def test_what_was_read_before_the_xml_broke_stands() -> None:
         (b"?a=1&copy=2&amp;c=3&", "?a=1&copy=2&c=3&"),
         (b"caf\xe9", "caf%E9"),
         (b"\xc3\xa9\xe9", "\xe9%E9"),
+        (b"a\x0b&b", "a&b"),
     ],
 )
 def test_a_mistake_in_one_url_costs_no_other(loc: bytes, url: str) -> None:
