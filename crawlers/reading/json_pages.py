@@ -49,7 +49,7 @@ def json_value(text: str) -> Any:
         json.JSONDecodeError: It is not JSON.
         RecursionError: It is nested too deep.
     """
-    return json.loads(text, parse_int=_whole, parse_float=_fraction, parse_constant=lambda _: None)
+    return DECODER.decode(text)
 
 
 def _decoded(body: bytes, content_type: str | None) -> str:
@@ -81,6 +81,9 @@ def _whole(digits: str) -> Any:
 def _fraction(digits: str) -> Any:
     value = float(digits)
     return value if math.isfinite(value) else digits
+
+
+DECODER = json.JSONDecoder(parse_int=_whole, parse_float=_fraction, parse_constant=lambda _: None)
 
 
 def _lower(said: str) -> str:
