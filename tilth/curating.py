@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from tilth.cli.console import Advance
 
 STEPS = {
-    "language": "another language",
-    "length": "too short or too long",
-    "letters": "few letters",
-    "repetition": "lines repeat",
-    "notice": "not found, cookies and the like",
-    "boilerplate": "the frame of a site",
-    "split": "near-equal to what is measured with",
+    "language": ("another language", "languages"),
+    "length": ("too short or too long", "min_chars, max_chars"),
+    "letters": ("few letters", "min_letters"),
+    "repetition": ("lines repeat", "max_repeated_lines"),
+    "notice": ("not found, cookies and the like", "notices"),
+    "boilerplate": ("the frame of a site", "max_boilerplate"),
+    "split": ("near-equal to what is measured with", ""),
 }
+"""By step, what it finds, and the keys of `[curation]` that set it."""
 
 
 def curate_project(project: Project, advance: "Advance", *, dry_run: bool) -> "Curated":
@@ -44,9 +45,9 @@ def release_transform(project: Project) -> "Transform | None":
 
 
 def rows(found: "Curated") -> list[list[Any]]:
-    """What each step found: its name, what, and how many records it set aside."""
-    told: list[list[Any]] = [["near-equal", f"{found.duplicates.clusters} clusters", found.duplicates.set_aside]]
-    told += [[step, STEPS[step], count] for step, count in found.set_aside.items()]
+    """What each step found: its name, what, the keys that set it, and how many records it set aside."""
+    told: list[list[Any]] = [["near-equal", f"{found.duplicates.clusters} clusters", "", found.duplicates.set_aside]]
+    told += [[step, *STEPS[step], count] for step, count in found.set_aside.items()]
     return told
 
 

@@ -31,6 +31,7 @@ def test_it_says_for_each_step_how_many_records_it_set_aside(project):
     assert (lines["near-equal"], lines["notice"], lines["language"]) == ("1", "1", "0")
     assert "Personal data, in records: email 1." in said
     assert "4 records; 2 set aside and kept, 2 left." in said
+    assert "max_repeated_lines" in said
 
 
 def test_a_dry_run_prints_json_and_leaves_the_pool_as_it_was(project):

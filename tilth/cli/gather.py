@@ -134,7 +134,7 @@ def curate(
     if as_json:
         print_json(curating.as_dict(found))
         return
-    print_rows("Set aside", ["step", "found", "records"], curating.rows(found))
+    print_rows("Set aside", ["step", "found", "setting", "records"], curating.rows(found))
     for line in curating.lines(found):
         say(line)
     if dry_run:
