@@ -14,8 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from labeling.studio_client import StudioAnswer, StudioTask
 from labeling.studio_project import StudioProject, edits
+from labeling.studio_task import StudioAnswer, StudioTask
 from labeling.twins import without_twins
 from store.annotations import DELETED, GIVEN_COLUMNS, add_annotations, standing
 from store.assignments import assignments, confirm_sent, count_answers, mark

@@ -19,8 +19,9 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from labeling.errors import PushRunning
-from labeling.studio_client import MODEL_VERSION, StudioTask
+from labeling.studio_client import MODEL_VERSION
 from labeling.studio_project import StudioProject, bring_up_to_date
+from labeling.studio_task import StudioTask
 from labeling.twins import without_twins
 from store.assignments import GIVEN_COLUMNS, assignment_id, assignments, confirm_sent, count_answers, intend
 from store.cursors import cursor, drop_cursor, move_cursor

@@ -7,12 +7,12 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from labeling.errors import ProjectGone, StudioFailed, StudioRefused, StudioUnreachable
+from labeling.studio_task import ProjectState, StudioAnswer, StudioTask, moment_of, task_of
 from store.errors import RequestError
 
 if TYPE_CHECKING:
@@ -34,49 +34,6 @@ LOOK_UP = 500
 READ: Any = {"max_retries": 2, "timeout_in_seconds": 120}
 WRITE: Any = {"max_retries": 0, "timeout_in_seconds": 60}
 IMPORT: Any = {"max_retries": 0, "timeout_in_seconds": 600}
-
-
-@dataclass(frozen=True)
-class StudioAnswer:
-    """One annotation as Label Studio has it now; `lead_time` is in seconds."""
-
-    id: int
-    result: list[dict[str, Any]]
-    annotator: str
-    cancelled: bool
-    created_at: datetime
-    updated_at: str
-    lead_time: float | None
-
-
-@dataclass(frozen=True)
-class StudioTask:
-    """One task.
-
-    Attributes:
-        assignment_id: None where the task was not sent by tilth.
-        overlap: How many people are to answer it.
-        touched: Whether anyone answered it, or declined to.
-        answers: Empty where they were not asked for.
-    """
-
-    id: int
-    assignment_id: str | None
-    updated_at: str
-    overlap: int = 1
-    touched: bool = False
-    answers: tuple[StudioAnswer, ...] = ()
-
-
-@dataclass(frozen=True)
-class ProjectState:
-    """What Label Studio says of a project: how many tasks, and what it asks."""
-
-    id: int
-    title: str
-    description: str
-    config: str
-    tasks: int
 
 
 class _NotThere(StudioFailed):
@@ -250,7 +207,7 @@ class StudioClient:
     def _listed(self, project_id: int, items: list[dict[str, Any]], page_size: int) -> list[StudioTask]:
         fields = "id,data,overlap,updated_at,total_annotations,cancelled_annotations"
         return [
-            _task(task)
+            task_of(task)
             for page in self._pages(project_id, items, page_size, fields="task_only", include=fields)
             for task in page
         ]
@@ -277,7 +234,7 @@ class StudioClient:
             pages: Any = self._sdk.tasks.list(
                 project=project_id, page_size=1, include="id,updated_at", query=query, request_options=READ
             )
-            return next((_moment(task.updated_at) for task in pages.items or []), None)
+            return next((moment_of(task.updated_at) for task in pages.items or []), None)
 
     def answered_tasks(self, project_id: int, since: str) -> Iterator[list[StudioTask]]:
         """Pages of the tasks that changed after `since` and have answers, cancelled ones among them, with all of these.
@@ -287,7 +244,7 @@ class StudioClient:
         changed = _item("updated_at", "greater", "Datetime", since)
         for count in ("total_annotations", "cancelled_annotations"):
             for page in self._pages(project_id, [changed, _item(count, "greater", "Number", 0)], PAGE, fields="all"):
-                yield [_task(task, tuple(map(self._answer, task.annotations or []))) for task in page]
+                yield [task_of(task, tuple(map(self._answer, task.annotations or []))) for task in page]
 
     def emptied_tasks(self, project_id: int, since: str, recent: Sequence[int]) -> list[StudioTask]:
         """The tasks that changed after `since` and have no answer now: those made before it, and those in `recent`."""
@@ -437,21 +394,3 @@ class StudioClient:
 
 def _item(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
     return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
-
-
-def _task(found: Any, answers: tuple[StudioAnswer, ...] = ()) -> StudioTask:
-    assignment_id = (found.data or {}).get("assignment_id")
-    return StudioTask(
-        id=found.id,
-        assignment_id=assignment_id if isinstance(assignment_id, str) else None,
-        updated_at=_moment(found.updated_at),
-        overlap=found.overlap or 1,
-        touched=bool(found.total_annotations or found.cancelled_annotations),
-        answers=answers,
-    )
-
-
-def _moment(found: Any) -> str:
-    """A time as the server's filters take it, to the microsecond and in UTC."""
-    moment = datetime.fromisoformat(found) if isinstance(found, str) else found
-    return str(moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from labeling.studio_client import StudioTask
 from labeling.studio_project import StudioProject
+from labeling.studio_task import StudioTask
 
 
 def without_twins(
