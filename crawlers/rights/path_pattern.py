@@ -4,6 +4,7 @@ RFC 9309, section 2.2.2 and 2.2.3; TDMRep takes the same notation for its file, 
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _OCTET = re.compile(r"%([0-9A-Fa-f]{2})|([^A-Za-z0-9_.~/%-])")
@@ -34,8 +35,7 @@ def same_spelling(path: str) -> str:
 
 def matches(pattern: str, path: str) -> bool:
     """Whether a pattern matches a path (of `path_of`); the time grows with their lengths only, whatever the pattern."""
-    to_the_end = pattern.endswith("$")
-    first, *rest = map(same_spelling, (pattern[:-1] if to_the_end else pattern).split("*"))
+    (first, *rest), to_the_end = _parts(pattern)
     if not path.startswith(first):
         return False
     at = len(first)
@@ -54,4 +54,12 @@ def matches(pattern: str, path: str) -> bool:
 
 def weight(pattern: str) -> int:
     """How specific a pattern is: its octets, as RFC 9309 counts them, however it is spelt."""
-    return sum(map(len, map(same_spelling, pattern.split("*")))) + pattern.count("*")
+    parts, to_the_end = _parts(pattern)
+    return sum(map(len, parts)) + len(parts) - 1 + to_the_end
+
+
+@lru_cache(maxsize=16_384)  # as many as a file of 500 KiB may have; each is asked about for every page of its host
+def _parts(pattern: str) -> tuple[tuple[str, ...], bool]:
+    """What stands between the stars, and whether the last of it is the end."""
+    to_the_end = pattern.endswith("$")
+    return tuple(map(same_spelling, pattern.removesuffix("$").split("*"))), to_the_end

@@ -25,7 +25,6 @@ from crawlers.rights.path_pattern import matches, path_of, weight
 from crawlers.rights.words import Item, item
 from store.ai_agents import AGENT_SPELLING
 
-MOST_RULES = 2_000
 WHERE = "robots.txt"
 SHUT_OUT = ("disallow", "/")
 
@@ -93,7 +92,7 @@ class RobotsEvidence:
     @cached_property
     def _usage(self) -> tuple[UsageRule, ...]:
         said = [(key, value) for key, value in lines_for(self._groups, AGENT) if key in _READERS and value]
-        return tuple(_usage_rule(key, value) for key, value in said[:MOST_RULES])
+        return tuple(_usage_rule(key, value) for key, value in said)
 
     @cached_property
     def _groups(self) -> tuple[Group, ...]:

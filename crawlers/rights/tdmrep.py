@@ -12,7 +12,6 @@ from crawlers.rights.path_pattern import matches, path_of
 from crawlers.rights.words import Item, absolute, item
 
 PATH = "/.well-known/tdmrep.json"
-MOST_RULES = 5_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class TdmFile:
         told = [told] if isinstance(told, dict) else told
         if not isinstance(told, list):
             return None
-        return cls(tuple(rule for one in told[:MOST_RULES] if (rule := _rule(one)) is not None))
+        return cls(tuple(rule for one in told if (rule := _rule(one)) is not None))
 
     def for_url(self, url: str) -> list[Item]:
         """What the file says of the URL, as evidence; nothing where no rule matches."""

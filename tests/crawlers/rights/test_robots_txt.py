@@ -58,3 +58,9 @@ def test_a_long_file_about_many_agents_is_read_once_and_then_asked_quickly():
     began = time.process_time()
     found = [evidence.for_url(f"https://forum.example/{n}") for n in range(20)]
     assert time.process_time() - began < 2 and len(found[0]) == len(AI_AGENTS)
+
+
+def test_the_last_preference_of_a_long_file_holds_too():
+    rules = "".join(f"Content-Usage: /{n}/ train-ai=y\n" for n in range(10_000))
+    evidence = RobotsEvidence(f"User-agent: *\n{rules}Content-Usage: /last/ train-ai=n\n")
+    assert [one["value"] for one in evidence.for_url("https://forum.example/last/1")] == ["train-ai=n"]

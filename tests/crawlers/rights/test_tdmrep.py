@@ -138,3 +138,12 @@ def test_a_pattern_matches_however_it_or_the_path_is_spelt(pattern, path):
 def test_an_escaped_slash_is_no_slash():
     assert not matches("/a%2Fb", path_of("https://h.example/a/b"))
     assert not matches("/a/b", path_of("https://h.example/a%2Fb"))
+
+
+def test_the_last_rule_of_the_longest_file_holds_too():
+    told = [{"location": f"/{n}/", "tdm-reservation": 0} for n in range(10_000)]
+    body = json.dumps([*told, {"location": "/last/", "tdm-reservation": 1}], separators=(",", ":")).encode()
+    assert len(body) < 500 * 1024
+    file = TdmFile.parse(body)
+    assert file is not None
+    assert [one["value"] for one in file.for_url("https://provider.example/last/1")] == ["1"]
