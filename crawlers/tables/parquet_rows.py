@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from crawlers.import_error import EmptyFile, UnreadableFile
+from crawlers.import_error import EmptyFile, ImportRefused, UnreadableFile
 from crawlers.tables.row import Row, check_cells, class_name, missing_column, too_large
 
 ROWS_A_BATCH = 1_000
@@ -17,21 +18,19 @@ def parquet_rows(path: Path, columns: Sequence[str], largest_cell: int) -> Itera
     Raises:
         ImportRefused: One of its kinds.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with _told(path, "is not readable Parquet"):
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise UnreadableFile(f"{path}: the file is not readable Parquet ({_first_line(error)}).") from error
+        names = list(file.schema_arrow.names)
+        classes = _class_names(file.schema_arrow)
+        rows = file.metadata.num_rows
     with file:
-        names = file.schema_arrow.names
         for wanted in columns:
             if wanted not in names:
                 raise missing_column(path, wanted, names)
-        if file.metadata.num_rows == 0:
+        if rows == 0:
             raise EmptyFile(f"{path}: the file has no rows.")
-        classes = _class_names(file.schema_arrow)
         for number, cells in enumerate(_cells(path, file, largest_cell), 1):
             where = f"{path}, row {number}"
             named = {name: class_name(value, classes.get(name)) for name, value in cells.items()}
@@ -40,25 +39,31 @@ def parquet_rows(path: Path, columns: Sequence[str], largest_cell: int) -> Itera
 
 
 def _cells(path: Path, file: Any, largest_cell: int) -> Iterator[dict[str, Any]]:
-    import pyarrow as pa
-
     batches = file.iter_batches(batch_size=ROWS_A_BATCH)
     number = 0
     while True:
-        try:
+        with _told(path, f"cannot be read after row {number}"):
             batch = next(batches, None)
             if batch is None:
                 return
             _check_lengths(path, batch, number, largest_cell)
             rows = batch.to_pylist()
-        # A time that Python has no year for, or in a zone that it does not know, is a ValueError, an OverflowError or a
-        # KeyError.
-        except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:
-            raise UnreadableFile(
-                f"{path}: the file cannot be read after row {number} ({_first_line(error)})."
-            ) from error
         number += len(rows)
         yield from rows
+
+
+@contextmanager
+def _told(path: Path, what: str) -> Iterator[None]:
+    """Turn what pyarrow raises inside the block into an `UnreadableFile`.
+
+    Of damaged names, times without a year in Python and unknown zones it raises errors that have no class in common.
+    """
+    try:
+        yield
+    except ImportRefused:
+        raise
+    except Exception as error:
+        raise UnreadableFile(f"{path}: the file {what} ({_first_line(error)}).") from error
 
 
 def _check_lengths(path: Path, batch: Any, before: int, largest_cell: int) -> None:
