@@ -79,7 +79,7 @@ def _read(job: Job) -> Extraction:
     except RecursionError:
         return Extraction(error="extract: it nests too deeply")
     except Exception as error:  # noqa: BLE001  whatever a page does to the parsers is this page's trouble alone
-        return Extraction(error=f"extract: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        return whole(Extraction(error=f"extract: {type(error).__name__}: {' '.join(str(error).split())[:200]}"))
 
 
 @lru_cache(maxsize=256)
