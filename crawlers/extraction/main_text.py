@@ -20,6 +20,14 @@ LAYOUT_TABLES = "//table[.//td//*[self::blockquote or self::h1 or self::h2 or se
 HEADING_MARKS = (
     "//a[starts-with(@href, '#')][normalize-space() = '¶' or normalize-space() = '#' or normalize-space() = '§']"
 )
+SHORT = 600
+"""A main text of fewer characters may have gaps."""
+MOSTLY = 0.8
+"""The share of a main text that stands in the element which is taken for the whole of it."""
+DEEPEST = 50
+"""How many elements deep it is looked for."""
+LONGEST_GAPS = 2
+"""How many times as long as what was found the text of that element may be."""
 LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
 
 
@@ -28,13 +36,16 @@ def main_text(page: HtmlPage) -> tuple[str, dict[str, str]]:
     from trafilatura import bare_extraction
 
     document: Any = None
+    root = _prepared(page)
     if page.text.strip():
-        document = bare_extraction(_prepared(page), url=page.url, with_metadata=True, include_comments=False)
+        html = page.text if root is page.parsed.root else tostring(root, encoding="unicode", method="html")
+        document = bare_extraction(html, url=page.url, with_metadata=True, include_comments=False)
     words = (getattr(document, "text", None) or "").strip()
     if not words or _holds_menu(page, words):
         words = _inside_main(page) or words
     else:
-        words = _with_lines(page, in_order(words, element_text(page.parsed.root)))
+        words = _with_lines(root, in_order(words, element_text(root)))
+        words = _without_gaps(root, words) if len(words) < SHORT else words
     found = {name: getattr(document, name, None) for name in ("title", "author", "date", "description")}
     found["title"] = _title(page, found["title"])
     found["language"] = language(page)
@@ -52,7 +63,7 @@ def language(page: HtmlPage) -> str | None:
     return next((tag for tag in tags if LANGUAGE.fullmatch(tag)), None)
 
 
-def _prepared(page: HtmlPage) -> str:
+def _prepared(page: HtmlPage) -> Any:
     """The page without what trafilatura stumbles over.
 
     Where tables lay out a page or a forum it makes one line of each cell, and loses what follows a quote; the marks of
@@ -60,19 +71,42 @@ def _prepared(page: HtmlPage) -> str:
     """
     tables, marks = page.parsed.xpath(LAYOUT_TABLES), page.parsed.xpath(HEADING_MARKS)
     if not tables and not marks:
-        return page.text
+        return page.parsed.root
     whole = copy.deepcopy(page.parsed.root)
     for table in whole.xpath(LAYOUT_TABLES):
         for part in table.iter("table", "tbody", "thead", "tfoot", "tr", "td", "th"):
             part.tag = "div"
     for mark in whole.xpath(HEADING_MARKS):
         mark.clear(keep_tail=True)
-    return str(tostring(whole, encoding="unicode", method="html"))
+    return whole
 
 
-def _with_lines(page: HtmlPage, words: str) -> str:
+def _without_gaps(root: Any, words: str) -> str:
+    """Words with what stands between them: of short pages trafilatura leaves out lists and headings inside the text."""
+    lines = [one_line(line) for line in words.split("\n")]
+    enough = MOSTLY * sum(map(len, lines))
+    within = root
+    for _ in range(DEEPEST):
+        inner = next((child for child in within.iterchildren("*") if _held(child, lines) >= enough), None)
+        if inner is None:
+            break
+        within = inner
+    filled = element_text(within, without=FURNITURE)
+    if within.tag in ("html", "body") or not len(words) < len(filled) <= LONGEST_GAPS * len(words):
+        return words
+    headings = [heading for heading in map(element_text, root.iter("h1")) if heading in words and heading not in filled]
+    return "\n".join([*headings, filled])
+
+
+def _held(element: Any, lines: list[str]) -> int:
+    """How many characters of the lines stand in an element."""
+    text = one_line(element_text(element))
+    return sum(len(line) for line in lines if line in text)
+
+
+def _with_lines(root: Any, words: str) -> str:
     # Of short pages trafilatura makes one line of what is preformatted, such as a letter in a list's archive.
-    for written in (element_text(one.root) for one in page.parsed.xpath("//pre")):
+    for written in map(element_text, root.iter("pre")):
         if "\n" in written:
             words = words.replace(one_line(written), written)
     return words

@@ -63,6 +63,11 @@ LAID_OUT = """<title>Old news</title><table width=100%><tr><td width=150><a href
 href=/b>News</a></td><td>
 <h2>Mayor resigns</h2><font size=2>The mayor resigned on Monday after eleven years in office, the town hall says.<p>Her
 deputy takes over until the election in spring.</font></td></tr></table>"""
+SHORT = """<title>Moving house - Auenburg</title><header><p>Auenburg</p><nav><a href=/>Home</a></nav></header>
+<div id=inhalt><h1>Moving house</h1><p>Whoever moves within the town has to tell the office within two weeks.</p>
+<h2>What to bring</h2><ul><li>the passports of all who move</li><li>a letter from the landlord</li></ul><p>It costs
+nothing,
+but who is late may have to pay a fine of up to 30 euros.</p></div><aside><p>Open 8 to 12</p></aside>"""
 
 JAPANESE = "今日は朝から雨が降っていたので、庭のトマトに水をやる必要がなかった。午後には晴れて、隣の人と話をした。"
 ARABIC = "هطل المطر منذ الصباح فلم تكن هناك حاجة إلى سقي الطماطم اليوم، ثم طلعت الشمس بعد الظهر وتحدثت مع الجيران."
@@ -87,6 +92,7 @@ def read(body: str | bytes, content_type: str | None = "text/html; charset=utf-8
         (RECIPE, ["Lentil soup", "cold evenings", "200 g lentils", "1 onion", "Chop", "Boil the lentils"]),
         (LETTER, ["wrote:\n> Slugs have eaten\n>   all of it\nCopper tape keeps them out."]),
         (LAID_OUT, ["Mayor resigns\nThe mayor", "says.\nHer deputy"]),
+        (SHORT, ["Moving house\n", "Whoever", "What to bring\nthe passports", "landlord", "fine of up to 30 euros."]),
         (TIMES, ["Mill Lane", "08:10", "Old Barn", "08:25"]),
     ],
 )
