@@ -95,37 +95,13 @@ def crawl(
     fetched: list[Any] = [source for source in sources if not is_read(source)]
     refuse_what_cannot_run(fetched, contact=contact, proxies=proxies)
     project_folder.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    outcome = Outcome(uuid.uuid4().hex, fetched)
+    place, run_id, began = project_folder.resolve(), uuid.uuid4().hex, time.monotonic()
+    spec = CrawlSpec(run_id, _specs(fetched), str(place), contact, limits, rights, proxies.declared())
     with _alone(project_folder), Frontier(project_folder / "frontier.sqlite") as frontier, _sigterm_raises():
-        left = drain(store, frontier, outcome.hear)
-        if left:
-            say(f"Brought in {left} pages that an earlier crawl had fetched.")
-        if restart:
-            for source in fetched:
-                Passes(frontier).forget(source.name)
-        try:
-            for source in read:
-                say(f'Reading "{source.name}" ({source.kind}).')
-                outcome.hear_read(read_in(store, project_folder, source, progress))
-            for source in fetched:
-                say(f'Crawling "{source.name}" ({source.render}).')
-            if fetched:
-                spec = CrawlSpec(
-                    outcome.run_id,
-                    _specs(fetched),
-                    str(project_folder.resolve()),
-                    contact,
-                    limits,
-                    rights,
-                    proxies.declared(),
-                )
-                _fetch(store, frontier, spec, outcome, progress, say)
-        finally:
-            drain(store, frontier, outcome.hear)
-            store.let_go()
-        _hear_what_is_left(frontier, fetched, outcome)
-    return outcome.result(time.monotonic() - began)
+        under_way = _Crawl(store, frontier, project_folder, Outcome(run_id, fetched), say, progress)
+        under_way.begin(fetched if restart else ())
+        under_way.run(read, fetched, spec)
+    return under_way.outcome.result(time.monotonic() - began)
 
 
 def _specs(fetched: Sequence[FetchedSource]) -> tuple[SourceSpec, ...]:
@@ -133,73 +109,84 @@ def _specs(fetched: Sequence[FetchedSource]) -> tuple[SourceSpec, ...]:
     return tuple(SourceSpec(source_id(one["name"], one), one) for one in declared)
 
 
-def _fetch(
-    store: Store,
-    frontier: Frontier,
-    spec: CrawlSpec,
-    outcome: Outcome,
-    progress: Callable[[LiveState], None],
-    say: Callable[[str], None],
-) -> None:
-    outbox, drains = Outbox(frontier), _Drains(store, frontier, outcome)
-    for source in spec.sources:
-        outbox.add_source(
-            source.source_id,
-            name=source.declared["name"],
-            kind=source.declared["kind"],
-            declared=source.declared,
-        )
-    store.let_go()
-
-    def look() -> None:
-        live = _live(frontier, outcome)
-        if live is not None:
-            progress(live)
-        drains.when_due()
-
-    fetch(frontier, spec, look, say)
-
-
-def _live(frontier: Frontier, outcome: Outcome) -> LiveState | None:
-    live = read_live(frontier)
-    return live if live is not None and live.run_id == outcome.run_id else None
-
-
-def _hear_what_is_left(frontier: Frontier, fetched: Sequence[FetchedSource], outcome: Outcome) -> None:
-    queue, ended = Queue(frontier), _live(frontier, outcome)
-    for source in fetched:
-        outcome.hear_skipped(source.name, queue.skipped(source.name))
-    if ended is None:
-        return
-    outcome.hear_closed(ended.closed)
-    for source in fetched:
-        outcome.hear_left(source.name, queue.waiting([source.name]), ended.closed)
-    outcome.hear_too_deep(ended.too_deep)
-
-
 @dataclass
-class _Drains:
-    """Brings into the store what the process that fetches has kept, now and then while it goes on."""
+class _Crawl:
+    """A crawl under way: what its sources give goes into the store, and is heard."""
 
     store: Store
     frontier: Frontier
+    project_folder: Path
     outcome: Outcome
-    last: float = field(default_factory=time.monotonic)
+    say: Callable[[str], None]
+    progress: Callable[[LiveState | Reading], None]
+    drained_at: float = field(default_factory=time.monotonic)
 
-    def when_due(self) -> None:
-        """Bring in what waits, where that is much or waits long, and nobody else has the store."""
+    def begin(self, forgotten: Sequence[FetchedSource]) -> None:
+        """Bring in what an earlier crawl has left, and forget what is known of these sources."""
+        left = self._drain()
+        if left:
+            self.say(f"Brought in {left} pages that an earlier crawl had fetched.")
+        for source in forgotten:
+            Passes(self.frontier).forget(source.name)
+
+    def run(self, read: Sequence[Declaration], fetched: Sequence[FetchedSource], spec: CrawlSpec) -> None:
+        """Read what is read, fetch what is fetched, and hear what is left."""
+        try:
+            for source in read:
+                self.say(f'Reading "{source.name}" ({source.kind}).')
+                self.outcome.hear_read(read_in(self.store, self.project_folder, source, self.progress))
+            if fetched:
+                self._fetch(fetched, spec)
+        finally:
+            self._drain()
+            self.store.let_go()
+        self._hear_what_is_left(fetched)
+
+    def _fetch(self, fetched: Sequence[FetchedSource], spec: CrawlSpec) -> None:
+        outbox = Outbox(self.frontier)
+        for source, told in zip(fetched, spec.sources, strict=True):
+            self.say(f'Crawling "{source.name}" ({source.render}).')
+            outbox.add_source(told.source_id, name=source.name, kind=source.kind, declared=told.declared)
+        self.store.let_go()
+        fetch(self.frontier, spec, self._look, self.say)
+
+    def _look(self) -> None:
+        live = self._live()
+        if live is not None:
+            self.progress(live)
         waiting = Outbox(self.frontier).waiting()
-        if waiting < PAGES_WORTH_A_DRAIN and not (waiting and time.monotonic() - self.last > SECONDS_BETWEEN_DRAINS):
-            return
+        waited = time.monotonic() - self.drained_at
+        if waiting >= PAGES_WORTH_A_DRAIN or (waiting and waited > SECONDS_BETWEEN_DRAINS):
+            self._drain_if_free()
+
+    def _live(self) -> LiveState | None:
+        live = read_live(self.frontier)
+        return live if live is not None and live.run_id == self.outcome.run_id else None
+
+    def _drain(self) -> int:
+        return drain(self.store, self.frontier, self.outcome.hear)
+
+    def _drain_if_free(self) -> None:
         patience, self.store.wait = self.store.wait, 0.0
         try:
-            drain(self.store, self.frontier, self.outcome.hear)
+            self._drain()
         except StoreHeldElsewhere:
             pass  # it waits in the outbox; the last drain, after the fetching, is the one that must succeed
         finally:
             self.store.wait = patience
             self.store.let_go()
-        self.last = time.monotonic()
+        self.drained_at = time.monotonic()
+
+    def _hear_what_is_left(self, fetched: Sequence[FetchedSource]) -> None:
+        queue, ended = Queue(self.frontier), self._live()
+        for source in fetched:
+            self.outcome.hear_skipped(source.name, queue.skipped(source.name))
+        if ended is None:
+            return
+        self.outcome.hear_closed(ended.closed)
+        for source in fetched:
+            self.outcome.hear_left(source.name, queue.waiting([source.name]), ended.closed)
+        self.outcome.hear_too_deep(ended.too_deep)
 
 
 @contextmanager

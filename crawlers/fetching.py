@@ -45,7 +45,7 @@ def fetch(frontier: Frontier, spec: CrawlSpec, look: Callable[[], None], say: Ca
             said = child.stdout.read() if child.stdout else b""
             died = child.returncode != 0 and not said
         except (KeyboardInterrupt, SystemExit):
-            say(f"Stopping; what is being fetched has up to {GRACE_SECONDS:.0f} s to end.")
+            say(f"Stopping; what is being fetched has up to {GRACE_SECONDS:.0f} s to end. Crawl again to go on.")
             raise
         finally:
             _end(child)

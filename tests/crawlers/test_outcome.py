@@ -109,6 +109,13 @@ def test_a_page_that_the_store_could_not_take_is_told() -> None:
     assert trouble.message.endswith("its bytes are kept, and the next crawl reads it again.")
 
 
+def test_links_that_lie_too_deep_are_counted_for_each_source() -> None:
+    outcome = Outcome("run", [read_source(FORUM | {"name": name}) for name in ("one", "two")])
+    outcome.hear_too_deep({"one": 1, "two": 3})
+    said = [trouble.message for trouble in outcome.result(1.0).troubles]
+    assert "1 link deeper than max_depth = " in said[0] and "3 links deeper than max_depth = " in said[1]
+
+
 def test_many_pages_read_in_part_are_counted() -> None:
     told = [t.message for t in heard(page("", depth=0), *(page(str(n), "feed: it breaks off") for n in range(9)))]
     assert sum("it breaks off" in one for one in told) == 5

@@ -241,7 +241,7 @@ def test_selectors_that_match_nothing_are_said_with_where_to_look(project: Path,
     fields = {"text": "h1", "author": "b.author"}
     result = run(project, site, "/p/1", fields=fields, key="::attr(id)")
     assert [t.field for t in result.troubles] == [("fields", "text"), ("fields", "author"), ("key",)]
-    assert "2 of 2 items have no text" in result.troubles[0].message  # what is known is asked again
+    assert "1 of 1 items have no text" in result.troubles[0].message  # /p/2 is no start page any more
     assert '"b.author" matched nothing in all 2 items' in result.troubles[1].message
 
 

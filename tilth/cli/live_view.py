@@ -1,4 +1,4 @@
-"""A crawl while it runs, and a source while it is read: a table that is drawn anew, a plain line now and then, or JSON."""
+"""A crawl while it runs, and a source while it is read: a table that is drawn anew, a line now and then, or JSON."""
 
 import json
 import sys
@@ -75,8 +75,8 @@ def summary(state: Seen) -> str:
     if isinstance(state, Reading):
         return f"{state.source}: {state.records:,} records ({state.records_per_second:,.0f} a second)"
     parts = [
-        f"{state.pages:,} pages ({state.pages_per_second:.1f} a second)",
-        f"{state.records:,} records",
+        f"{state.pages:,} {'page' if state.pages == 1 else 'pages'} ({state.pages_per_second:.1f} a second)",
+        f"{state.records:,} {'record' if state.records == 1 else 'records'}",
         f"{state.waiting:,} waiting",
         f"{state.warc_bytes / 1e6:.1f} MB kept",
     ]
