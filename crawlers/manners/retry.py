@@ -10,10 +10,10 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
-from crawlers.manners.hosts import BUSY, LONGEST_KEPT, TurnFarOff
+from crawlers.manners.hosts import BUSY, LONGEST_KEPT
 from crawlers.manners.retry_after import retry_after
 from crawlers.manners.trouble import PASSING, came_from_elsewhere, put_back
-from crawlers.manners.turns import back_to_frontier, hosts_of
+from crawlers.manners.turns import hosts_of
 from crawlers.page_error import KeptConnectionBroke
 from crawlers.scope import host_of
 
@@ -57,8 +57,6 @@ class TryAgain:
 
     def process_exception(self, request: Request, exception: Exception) -> Request | None:
         """The request for another try, or None where the error stands."""
-        if isinstance(exception, TurnFarOff) and "frontier_id" in request.meta:
-            return back_to_frontier(self.hosts, request, exception.ready_at)  # a browser waited for its turn in vain
         if isinstance(exception, KeptConnectionBroke):
             # At its host's next turn, and without end: each has used up a connection that had brought an answer.
             if "frontier_id" not in request.meta:

@@ -98,7 +98,7 @@ class Turns:
         if turn is not None and is_transport_trouble(exception):
             turn.failed(str(exception) or type(exception).__name__)
         if isinstance(exception, TurnFarOff) and "frontier_id" in request.meta:
-            return put_back(request, exception.ready_at)
+            return back_to_frontier(self.hosts, request, exception.ready_at)
         return None
 
     def _answered(self, response: Response, request: Request) -> None:
