@@ -10,6 +10,7 @@ from store.errors import RequestError
 from tilth.project import Project
 
 if TYPE_CHECKING:
+    from labeling.agreement import Agreement
     from labeling.studio_client import StudioClient
     from labeling.studio_project import StudioProject
     from store.curation.settings import CurationSettings
@@ -184,12 +185,11 @@ def audit_project(project: Project, *, show: int) -> Audited:
     with project.open_store() as store:
         found = audit_labels(store, project.schema, learning_settings(project))
         shown = suspicions(store, limit=show)
-    alpha = "not defined" if found.agreement.alpha is None else f"{found.agreement.alpha:.3f}"
     return Audited(
         lines=[
             f"{found.judged} labels looked at; {found.flagged.num_rows} are probably wrong, {found.new} of them "
             f"not known before.",
-            f"Krippendorff's alpha: {alpha}, over {found.agreement.records} records that several people answered.",
+            _agreement(found.agreement),
         ],
         suspicious=[[one.score, one.given, one.suggested, one.text[:100]] for one in shown if one.state == "open"],
         annotators=[
@@ -213,6 +213,16 @@ def waits_for_another(store: "Store") -> str:
         "another person, who signs in to Label Studio under an account of their own. Where there is nobody else, "
         "say repeat_share = 0 and annotators_per_record = 1 under [labeling]; tilth round then goes on."
     )
+
+
+def _agreement(found: "Agreement") -> str:
+    if not found.records:
+        return (
+            "No record was answered by several people, so how far they agree is not known; repeat_share = 0.1 under "
+            "[labeling] asks one more person about a tenth of the records."
+        )
+    alpha = "not defined" if found.alpha is None else f"{found.alpha:.3f}"
+    return f"Krippendorff's alpha: {alpha}, over {found.records} records that several people answered."
 
 
 def curation_settings(project: Project) -> "CurationSettings":

@@ -61,7 +61,9 @@ def test_from_an_empty_folder_to_a_release_and_a_report(tmp_path, encoder):
     assert measured["records"] == TEST
     assert measured["accuracy"]["low"] <= measured["accuracy"]["value"] <= measured["accuracy"]["high"]
     assert measured["accuracy"]["value"] > 0.6
-    assert json.loads(done("audit", "--json", project=project))["figures"]["labels"] == TRAIN + TEST
+    audited = json.loads(done("audit", "--json", project=project))
+    assert audited["figures"]["labels"] == TRAIN + TEST
+    assert any("repeat_share" in line for line in audited["lines"]), "nothing says how agreement could be known"
     assert "accuracy" in done("evaluate", project=project)
 
     taken = json.loads(done("snapshot", "--json", project=project))
