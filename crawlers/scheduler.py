@@ -11,7 +11,7 @@ again goes on; requests that were in hand (at most `CONCURRENT_REQUESTS`) are ma
 Requests must be serialisable, as for Scrapy's own `JOBDIR`: callbacks are methods of the spider.
 
 Requests are taken round-robin over hosts, within a host by priority, then depth, then order. Where the crawler has an
-object `crawler.hosts` with `may_start(host)` and `ready_at(host)`, no host is asked before it may be. A request with
+object `crawler.hosts`, as `crawlers.every_host.Hosts` describes it, no host is asked before it may be. A request with
 `meta["not_before"]` (epoch seconds) that comes back, such as one to be tried again, waits on disk.
 """
 
