@@ -239,9 +239,9 @@ def test_selectors_that_match_nothing_are_said_with_where_to_look(project: Path,
     (trouble,) = result.troubles
     assert trouble.field == ("item",) and 'item selector "div.post" matched nothing on 2 pages' in trouble.message
     fields = {"text": "h1", "author": "b.author"}
-    result = run(project, site, "/p/1", fields=fields, key="::attr(id)")
+    result = run(project, site, "/p/1", "/p/2", fields=fields, key="::attr(id)")
     assert [t.field for t in result.troubles] == [("fields", "text"), ("fields", "author"), ("key",)]
-    assert "1 of 1 items have no text" in result.troubles[0].message  # /p/2 is no start page any more
+    assert "2 of 2 items have no text" in result.troubles[0].message
     assert '"b.author" matched nothing in all 2 items' in result.troubles[1].message
 
 
