@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crawlers.kinds import read_source
+from crawlers.remedies import REMEDIES
 from tilth.cli import app
 from tilth.project_file import ProjectFile
 
@@ -58,3 +59,11 @@ def test_every_verb_and_option_that_is_typed_is_one_of_ours(page):
         command = inner[words[1]] if inner else verb
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)} <= known, line
+
+
+def test_every_kind_of_page_error_is_explained():
+    guide = (ROOT / "docs" / "guides" / "crawl.md").read_text(encoding="utf-8")
+    explained = {
+        kind for row in re.findall(r"^\| (`.*?) \|", guide, re.MULTILINE) for kind in re.findall(r"`([\w-]+)`", row)
+    }
+    assert set(REMEDIES) <= explained
