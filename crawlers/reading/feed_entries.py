@@ -23,7 +23,8 @@ LARGEST = 50 * 2**20
 # on is somebody's text. No comment is taken back and made longer: there are too many ways to do so.
 DOCUMENT_TYPE = re.compile(rb"\s*(?:(?><\?.*?\?>)\s*|(?><!--.*?-->)\s*)*+<!DOCTYPE", re.IGNORECASE | re.DOTALL)
 ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
-NAMED_LETTER = re.compile(rb"&([A-Za-z][A-Za-z0-9]*);")
+LETTER = re.compile(rb"&(?:#([0-9]+|[xX][0-9a-fA-F]+);?|([A-Za-z][A-Za-z0-9]*);)")
+LONGEST_NUMBER = 9
 OF_XML = ("amp", "lt", "gt", "quot", "apos")
 OLDER = ("next", "prev-archive")
 PERIODS = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
@@ -98,9 +99,12 @@ def _xml_feed(body: bytes, url: str, content_type: str | None) -> Feed:
     body = _as_xml(body)
     headers = {"content-location": url} | ({"content-type": content_type} if content_type else {})
     # Its HTML becomes plain text here, so that nothing in it needs to be made harmless.
-    parsed = feedparser.parse(
-        io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
-    )
+    try:
+        parsed = feedparser.parse(
+            io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+        )
+    except Exception as error:  # noqa: BLE001 - of odd names it raises what Python's own functions do
+        return Feed((), trouble=f"its XML cannot be read ({_first_line(error)})")
     if not parsed.version and not parsed.entries:
         return Feed((), trouble=_no_feed(body, content_type))
     entries = tuple(_of_xml(entry, url) for entry in parsed.entries)
@@ -112,18 +116,21 @@ def _xml_feed(body: bytes, url: str, content_type: str | None) -> Feed:
 
 
 def _as_xml(body: bytes) -> bytes:
-    """The document without blanks before its declaration, and with HTML's names of letters as numbers.
+    """The document without blanks before its declaration, and with all letters that are written out as XML has them.
 
-    XML knows neither; a parser drops the letters without a word where a document type says that they may be known.
+    HTML's names become numbers: a parser drops them without a word where a document type says that they may be known.
+    Numbers of no character, on which feedparser breaks, become U+FFFD.
     """
-    if b"\0" in body[:4]:
-        return body
+    return body if b"\0" in body[:4] else LETTER.sub(_letter, body.lstrip())
 
-    def numbered(found: re.Match[bytes]) -> bytes:
-        name = found[1].decode()
+
+def _letter(found: re.Match[bytes]) -> bytes:
+    number, name = found[1], (found[2] or b"").decode()
+    if number is None:
         return b"&#%d;" % name2codepoint[name] if name in name2codepoint and name not in OF_XML else found[0]
-
-    return NAMED_LETTER.sub(numbered, body.lstrip())
+    digits = number.lstrip(b"xX0")
+    code = int(digits or b"0", 16 if number[:1] in b"xX" else 10) if len(digits) < LONGEST_NUMBER else 0
+    return found[0] if code in (9, 10, 13) or 32 <= code < 0xD800 or 0xE000 <= code <= 0x10FFFF else b"&#65533;"
 
 
 def _no_feed(body: bytes, content_type: str | None) -> str:

@@ -168,7 +168,7 @@ def _entry_name(first: bytes) -> str:
     document = root.getroottree().docinfo.internalDTD
     if document is not None and next(document.iterentities(), None) is not None:
         raise _NotRead("it declares entities, which a sitemap has no use for")
-    name = etree.QName(root).localname
+    name = _local(root)
     if name not in ROOTS:
         raise _NotRead(f"it is no sitemap: its first element is <{name[:40]}>")
     return ROOTS[name]

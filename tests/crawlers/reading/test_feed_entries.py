@@ -109,6 +109,21 @@ def test_feeds_of_every_age_are_read(name: str, before: str) -> None:
     assert (entry.key, entry.link, entry.text) == ("https://h.example/1", "https://h.example/1", "café")
 
 
+@pytest.mark.parametrize(
+    "written", ["&#xD800;", "&#0;", "&#x110000;", "&#99999999999;", "&#xD800", "&#xFFFFFFFFFFFFFFFF;"]
+)
+def test_a_number_of_no_character_costs_no_entry(written: str) -> None:
+    item = f"<item><title>a &#233; {written} b</title></item>"
+    (entry,) = read_feed(f"<rss version='2.0'><channel>{item}{'</channel></rss>'}".encode(), AT).entries
+    assert entry.text == "a é \ufffd b"
+
+
+def test_names_that_no_parser_takes_are_said() -> None:
+    body = "<rss version='2.0' xmlns:a='b\xa0c\xa0d'><channel><a:x/><item><title>t</title></item></channel></rss>"
+    feed = read_feed(body.encode(), AT)
+    assert feed.entries == () and (feed.trouble or "").startswith("its XML cannot be read (")
+
+
 def test_a_declaration_may_stand_behind_blank_lines() -> None:
     assert read_feed(b"\n\n" + RSS, AT).trouble is None
 

@@ -132,6 +132,11 @@ def test_a_mistake_in_one_url_costs_no_other(loc: bytes, url: str) -> None:
     assert found.trouble is not None and found.trouble.startswith("its XML is not valid")
 
 
+def test_a_namespace_may_be_any() -> None:
+    found = read_sitemap(b"<urlset xmlns='a}b'><url><loc>https://h.example/1</loc></url></urlset>", AT)
+    assert [named.url for named in found.named] == ["https://h.example/1"]
+
+
 def test_a_document_in_another_encoding_is_mended_in_it() -> None:
     body = "<?xml version='1.0' encoding='windows-1252'?><urlset><url><loc>https://h.example/é?a&b</loc></url></urlset>"
     assert [named.url for named in read_sitemap(body.encode("cp1252"), AT).named] == ["https://h.example/é?a&b"]
