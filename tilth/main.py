@@ -16,6 +16,8 @@ def main() -> None:
     from store.errors import TilthError
 
     debug = "--debug" in sys.argv or bool(os.environ.get("TILTH_DEBUG"))
+    if debug:
+        os.environ["TILTH_DEBUG"] = "1"  # for what would catch a library's error, and tell it
     try:
         from tilth.cli import app
 
