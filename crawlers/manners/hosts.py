@@ -16,13 +16,13 @@ import logging
 import math
 import random
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from crawlers.manners.host_rows import Kept, Rows, keep_host, kept_hosts
+from crawlers.manners.host_rows import Rows, keep_host, kept_hosts
+from crawlers.manners.host_state import HostState, Waiter, in_words
 from crawlers.manners.retry_after import retry_after
 
 LONGEST_WAIT = 3600.0
@@ -35,10 +35,7 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 TROUBLES_TO_CLOSE = 8
 """So many troubles in a row, over some five minutes, close a host for this crawl."""
-AFTER_A_FILE = 60.0
-"""Seconds; no longer does a page wait for robots.txt before it, else a delay of hours would never let one through."""
 BUSY = frozenset({429, 503})
-NEVER = -math.inf
 
 logger = logging.getLogger(__name__)
 
@@ -81,44 +78,6 @@ class Turn:
             self._hosts._ended(self)
 
 
-@dataclass(slots=True)
-class _Waiter:
-    granted: asyncio.Future[Turn]
-    at_most: float
-    of_file: bool
-
-
-@dataclass(slots=True)
-class _Host:
-    """Times are of the monotonic clock."""
-
-    delay: float = 0.0
-    troubles: int = 0
-    held_since: float = NEVER
-    held_until: float = NEVER
-    held_why: str = ""
-    closed_until: float = NEVER
-    closed_why: str = ""
-    page_ended: float = NEVER
-    file_ended: float = NEVER
-    in_use: int = 0
-    waiting: deque[_Waiter] = field(default_factory=deque)
-    timer: asyncio.TimerHandle | None = None
-
-    def due(self) -> float:
-        """When the next request may begin, but for those under way."""
-        return max(self.held_until, self.next_by_delay())
-
-    def next_by_delay(self) -> float:
-        """The same, where nothing holds the host back."""
-        return max(self.page_ended + self.delay, self.file_ended + min(self.delay, AFTER_A_FILE))
-
-    def says_nothing(self, now: float) -> bool:
-        """Whether nothing is known that would not be of a host that was never asked."""
-        busy = self.in_use or self.waiting or self.delay or self.troubles
-        return not busy and self.held_until <= now and self.closed_until <= now
-
-
 class Hosts:
     """All hosts of a crawl.
 
@@ -143,7 +102,7 @@ class Hosts:
         self.wall = wall
         self._now = monotonic
         self._rng = random.Random(seed)
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, HostState] = {}
         if rows is not None:
             self._recall(rows)
 
@@ -158,7 +117,7 @@ class Hosts:
         state = self._hosts.get(host)
         if state is None:
             return in_hand < self.per_host
-        places = self._places(state)
+        places = state.places(self.per_host)
         if max(in_hand, state.in_use + len(state.waiting)) >= places:
             return False
         now = self._now()
@@ -167,31 +126,20 @@ class Hosts:
     def places(self, host: str) -> int:
         """How many requests the host may get at once."""
         state = self._hosts.get(host)
-        return self.per_host if state is None else self._places(state)
-
-    def wait(self, host: str) -> float:
-        """Seconds until a request that asks now may begin by delays and pauses; 0 where only places lack."""
-        state = self._hosts.get(host)
-        return 0.0 if state is None else self._wait(state)
+        return self.per_host if state is None else state.places(self.per_host)
 
     def ready_at(self, host: str) -> float:
-        """The same in epoch seconds; of a closed host, when it opens again."""
-        state = self._hosts.get(host)
+        """When a request that asks now may begin by delays and pauses, in epoch seconds; of a closed host, when it
+        opens again."""
+        state, now = self._hosts.get(host), self._now()
         if state is None:
             return self.wall()
-        return self.wall() + max(self._wait(state), state.closed_until - self._now())
+        return self.wall() + max(state.due_for_one_more(now), state.closed_until) - now
 
     def closed(self, host: str) -> str | None:
         """Why this crawl does not wait for the host, as a clause; None where it does."""
         state = self._hosts.get(host)
-        if state is None:
-            return None
-        now = self._now()
-        if now < state.closed_until:
-            return state.closed_why
-        if state.next_by_delay() - now > LONGEST_WAIT:
-            return f"it asks for {_long(state.delay)} between two pages"
-        return None
+        return state.closed_why if state is not None and self._now() < state.closed_until else None
 
     def why_waiting(self, host: str) -> str | None:
         """Why a request would wait now, as a clause; None where it need not."""
@@ -202,10 +150,10 @@ class Hosts:
         if (closed := self.closed(host)) is not None:
             return closed
         if state.held_until > now:
-            return f"{state.held_why}; asked again in {_long(state.held_until - now)}"
+            return f"{state.held_why}; asked again in {in_words(state.held_until - now)}"
         if state.delay and (state.due() > now or state.in_use):
-            return f"it asks for {_long(state.delay)} between two pages"
-        return "its places are taken" if state.in_use >= self._places(state) else None
+            return f"it asks for {in_words(state.delay)} between two pages"
+        return "its places are taken" if state.in_use >= state.places(self.per_host) else None
 
     def closed_hosts(self) -> dict[str, str]:
         """The hosts that this crawl does not wait for, with the reason."""
@@ -237,9 +185,9 @@ class Hosts:
         Raises:
             TurnFarOff: It would take longer, or the host is closed.
         """
-        state = self._hosts.setdefault(host, _Host())
+        state = self._hosts.setdefault(host, HostState())
         self._refuse_if_far(host, state, at_most)
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), at_most, of_file)
+        waiter = Waiter(asyncio.get_running_loop().create_future(), at_most, of_file)
         state.waiting.append(waiter)
         self._grant(host, state)
         try:
@@ -251,17 +199,17 @@ class Hosts:
                 waiter.granted.result().end()  # it was granted in the same moment, and nobody is there to use it
             raise
 
-    def _refuse_if_far(self, host: str, state: _Host, at_most: float) -> None:
+    def _refuse_if_far(self, host: str, state: HostState, at_most: float) -> None:
         now = self._now()
-        if math.isfinite(at_most) and (now < state.closed_until or self._wait(state) > at_most):
+        if math.isfinite(at_most) and (now < state.closed_until or state.due_for_one_more(now) - now > at_most):
             raise TurnFarOff(host, self.ready_at(host))
 
-    def _grant(self, host: str, state: _Host) -> None:
+    def _grant(self, host: str, state: HostState) -> None:
         """Give turns to those who wait, as far as they may begin now; else come back when they may."""
         if state.timer is not None:
             state.timer.cancel()
             state.timer = None
-        while state.waiting and state.in_use < self._places(state):
+        while state.waiting and state.in_use < state.places(self.per_host):
             now, due = self._now(), state.due()
             if due > now:
                 loop = state.waiting[0].granted.get_loop()
@@ -284,6 +232,7 @@ class Hosts:
             state.page_ended = self._now()
         if state.delay:
             self._keep(turn.host, state)
+            self._close_if_far(turn.host, state)
         self._grant(turn.host, state)
         if state.says_nothing(self._now()):
             del self._hosts[turn.host]
@@ -295,32 +244,33 @@ class Hosts:
             return
         state = self._hosts.get(host)
         if state is None:  # it was asked just now, or nothing would be known of it
-            state = self._hosts.setdefault(host, _Host(file_ended=self._now()))
+            state = self._hosts.setdefault(host, HostState(file_ended=self._now()))
         if state.delay == seconds:
             return
         state.delay = seconds
         if seconds > WORTH_SAYING:
-            logger.warning("%s asks for %s between two pages; it is asked that seldom.", host, _long(seconds))
+            logger.warning("%s asks for %s between two pages; it is asked that seldom.", host, in_words(seconds))
         self._keep(host, state)
+        self._close_if_far(host, state)
         if state.timer is not None:
             self._grant(host, state)
 
     def hold(self, host: str, seconds: float, why: str) -> None:
         """Ask the host nothing for so long; those who would wait longer than they want to are told."""
-        state = self._hosts.setdefault(host, _Host())
+        state = self._hosts.setdefault(host, HostState())
         now = self._now()
         state.held_since = now
         if now + seconds > state.held_until:
             state.held_until, state.held_why = now + min(seconds, LONGEST_KEPT), why
         self._keep(host, state)
-        self._close_if_held_long(host, state)
+        self._close_if_far(host, state)
         self._dismiss_who_would_wait_too_long(host, state)
         if state.timer is not None:
             self._grant(host, state)
 
     def close(self, host: str, why: str, *, seconds: float = LONGEST_WAIT) -> None:
         """Leave the host's requests to the next crawl; a crawl that still runs when the time is over tries it again."""
-        state = self._hosts.setdefault(host, _Host())
+        state = self._hosts.setdefault(host, HostState())
         state.closed_until, state.closed_why = self._now() + seconds, why
         logger.warning("%s is left for the next crawl: %s.", host, why)
         self._dismiss_who_would_wait_too_long(host, state)
@@ -330,7 +280,7 @@ class Hosts:
 
         What was under way when an earlier trouble was told is the same trouble.
         """
-        state = self._hosts.setdefault(host, _Host())
+        state = self._hosts.setdefault(host, HostState())
         if began >= state.held_since:
             state.troubles += 1
         pause = asked
@@ -348,12 +298,18 @@ class Hosts:
             state.troubles -= 1
             self._keep(host, state)
 
-    def _close_if_held_long(self, host: str, state: _Host) -> None:
-        left = state.held_until - self._now()
-        if left > LONGEST_WAIT and state.closed_until < state.held_until:
-            self.close(host, f"{state.held_why} and asks to be left alone for {_long(left)}", seconds=left)
+    def _close_if_far(self, host: str, state: HostState) -> None:
+        """Close a host that would have to be waited for longer than any crawl waits."""
+        due = state.due()
+        off = due - self._now()
+        if off <= LONGEST_WAIT or state.closed_until >= due:
+            return
+        why = f"it asks for {in_words(state.delay)} between two pages"
+        if state.held_until >= due:
+            why = f"{state.held_why} and asks to be left alone for {in_words(off)}"
+        self.close(host, why, seconds=off)
 
-    def _dismiss_who_would_wait_too_long(self, host: str, state: _Host) -> None:
+    def _dismiss_who_would_wait_too_long(self, host: str, state: HostState) -> None:
         now = self._now()
         off = max(state.due(), state.closed_until) - now
         for waiter in [w for w in state.waiting if off > w.at_most]:
@@ -361,67 +317,13 @@ class Hosts:
             if not waiter.granted.done():
                 waiter.granted.set_exception(TurnFarOff(host, self.wall() + off))
 
-    # -- times ----------------------------------------------------------------------------------------------------
-    def _places(self, state: _Host) -> int:
-        return 1 if state.delay or state.troubles else self.per_host
-
-    def _wait(self, state: _Host) -> float:
-        now = self._now()
-        before = (state.in_use + len(state.waiting)) * state.delay
-        return max(state.due() - now, 0.0) + before
-
     # -- surviving ------------------------------------------------------------------------------------------------
-    def _keep(self, host: str, state: _Host) -> None:
-        if self.rows is None:
-            return
-        now, wall = self._now(), self.wall()
-        keep_host(
-            self.rows,
-            host,
-            Kept(
-                delay=state.delay,
-                troubles=state.troubles,
-                saved_at=wall,
-                held_for=max(0.0, state.held_until - now),
-                held_why=state.held_why,
-                page_ended=_epoch(state.page_ended, now, wall),
-                file_ended=_epoch(state.file_ended, now, wall),
-                open=state.in_use > 0,
-            ),
-        )
+    def _keep(self, host: str, state: HostState) -> None:
+        if self.rows is not None:
+            keep_host(self.rows, host, state.kept(self._now(), self.wall()))
 
     def _recall(self, rows: Rows) -> None:
-        """Take up where the last crawl was; a time that lies ahead, because the clock went back, counts as now."""
-        now, wall = self._now(), self.wall()
-
-        def monotonic(epoch: float | None) -> float:
-            return NEVER if epoch is None else now - max(0.0, wall - epoch)
-
+        """Take up where the last crawl was."""
         for host, kept in kept_hosts(rows):
-            left = kept.held_for - max(0.0, wall - kept.saved_at)
-            state = _Host(
-                delay=kept.delay,
-                troubles=kept.troubles,
-                held_until=now + left if left > 0 else NEVER,
-                held_why=kept.held_why,
-                page_ended=monotonic(kept.page_ended),
-                file_ended=monotonic(kept.file_ended),
-            )
-            if kept.open:
-                # It died with a request under way; its end is not known, and now is the latest it can have been.
-                state.file_ended = now
-                state.page_ended = max(state.page_ended, monotonic(kept.saved_at))
-            self._hosts[host] = state
-            self._close_if_held_long(host, state)
-
-
-def _epoch(at: float, now: float, wall: float) -> float | None:
-    return None if at == NEVER else wall - (now - at)
-
-
-def _long(seconds: float) -> str:
-    """A duration for a person."""
-    for unit, size in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if round(seconds) >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
+            self._hosts[host] = HostState.recalled(kept, self._now(), self.wall())
+            self._close_if_far(host, self._hosts[host])

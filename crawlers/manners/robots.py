@@ -63,8 +63,8 @@ class RobotsAndDelay:
         if request.meta.get("dont_obey_robotstxt") or not request.url.startswith(("http:", "https:")):
             return None
         host, of_frontier = host_of(request.url), "frontier_id" in request.meta
-        if of_frontier and (self.hosts.closed(host) or self.hosts.wait(host) > PATIENCE):
-            return back_to_frontier(self.hosts, request, self.hosts.ready_at(host))
+        if of_frontier and (ready_at := self.hosts.ready_at(host)) - self.hosts.wall() > PATIENCE:
+            return back_to_frontier(self.hosts, request, ready_at)
         known = await self._rules(request.url)
         if isinstance(known, HostFile):
             request.meta["robots"] = "unreachable"
@@ -140,5 +140,5 @@ class RobotsAndDelay:
         if file.given_up:
             if self.hosts.closed(host) is None:
                 self.hosts.close(host, why)
-        elif (pause := file.again_at - self.hosts.wall()) > self.hosts.wait(host):
-            self.hosts.hold(host, pause, why)
+        elif file.again_at > self.hosts.ready_at(host):
+            self.hosts.hold(host, file.again_at - self.hosts.wall(), why)
