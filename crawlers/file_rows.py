@@ -44,7 +44,9 @@ def file_rows(
         raise NoSuchFile(f"{path}: there is no such file.")
     if form not in READERS:
         advice = "save its sheet as CSV in UTF-8" if form in SPREADSHEETS else f"known: {', '.join(READERS)}"
-        raise UnknownFormat(f'{path}: "{form}" is not a format that can be imported; {advice}.')
+        raise UnknownFormat(
+            f'{path}: "{form or path.suffix or path.name}" is not a format that can be imported; {advice}.'
+        )
     if path.stat().st_size == 0:
         raise EmptyFile(f"{path}: the file is empty.")
     try:

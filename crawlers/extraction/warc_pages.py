@@ -34,6 +34,11 @@ class WarcReading:
     pages: int = 0
     trouble: str | None = None
 
+    @property
+    def what_was_read(self) -> str:
+        """The end of a sentence about a trouble."""
+        return f"its {self.pages} {'page' if self.pages == 1 else 'pages'} before that were read"
+
 
 def warc_pages(reading: WarcReading) -> Iterator[FetchedPage]:
     """The HTML pages of a file that the server said were there (status 200 to 299), in their order.
@@ -54,9 +59,7 @@ def warc_pages(reading: WarcReading) -> Iterator[FetchedPage]:
                 reading.trouble = _broken_off(reading)
     except OSError as error:
         said = " ".join(str(error).split())
-        reading.trouble = (
-            f"{name} is damaged or no WARC file ({said}); its {reading.pages} pages before that were read."
-        )
+        reading.trouble = f"{name} is damaged or no WARC file ({said}); {reading.what_was_read}."
 
 
 def _whole_records(file: BinaryIO, reading: WarcReading) -> Iterator[Any]:
@@ -76,7 +79,7 @@ def _whole_records(file: BinaryIO, reading: WarcReading) -> Iterator[Any]:
 
 
 def _broken_off(reading: WarcReading) -> str:
-    return f"{reading.path.name} breaks off; its {reading.pages} pages before that were read."
+    return f"{reading.path.name} breaks off; {reading.what_was_read}."
 
 
 def _page(record: Any) -> FetchedPage | None:

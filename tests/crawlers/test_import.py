@@ -1,5 +1,6 @@
 """Importing files: what comes in, and what is refused with the store left as it was."""
 
+import gzip
 import json
 import resource
 import sys
@@ -120,6 +121,12 @@ def test_other_columns_are_kept_as_metadata_and_empty_texts_are_counted(store: S
     assert records(store)["metadata"].to_pylist() == ['{"stars": 4}']
 
 
+def test_a_packed_file_names_its_source_without_its_extensions(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "reviews.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "a"}\n'))
+    assert import_file(store, path, SCHEMA).source_name == "reviews"
+
+
 def test_answers_of_several_annotators_stand_beside_each_other(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text("text,label,who\nsame,praise,ann\nsame,complaint,bob\n")
@@ -170,6 +177,7 @@ GOOD = b"text,label\n" + b"".join(b"text %d,praise\n" % i for i in range(6000))
         ("r.jsonl", b'{"text": "\\ud800", "label": "praise"}\n', BadRow, [":1:", "surrogate"]),
         ("r.jsonl", b'{"text": "a", "label": ["praise"]}\n', BadRow, [":1:", "neither a text nor a number"]),
         ("r.parquet", b"PAR1 no, it is not", UnreadableFile, ["not readable Parquet"]),
+        ("r.gz", b"x", UnknownFormat, ['".gz" is not a format', ".csv"]),
         ("r.xlsx", b"PK", UnknownFormat, ['".xlsx"', "as CSV"]),
         ("r.csv", b"text,label\n,praise\n ,praise\n", NoText, ["empty in all 2 rows"]),
     ],
