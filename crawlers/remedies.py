@@ -54,7 +54,7 @@ def of_start(url: str, error: str) -> str:
         if f'"{_host_and_port(url)}"' not in hint:
             return f"could not be had: {said}."  # it leads to another host, and that is said there
         said = what
-    if kind == "tls" and "through the proxy" in said:
+    if kind == "proxy" and "cannot prove who it is" in said:
         remedy = "check [proxies], for the proxy may have answered in its place"
     return f"could not be had: {said}; {remedy}."
 

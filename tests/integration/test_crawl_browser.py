@@ -273,6 +273,27 @@ def test_a_login_that_does_not_work_is_tried_once_and_is_every_pages_trouble(
     assert all(row["error"].startswith("login: ") and ".me" in row["error"] for row in kept(project).values())
 
 
+def test_a_login_that_robots_txt_disallows_is_not_done(
+    project: Path, site: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORUM_USER", "ada")
+    monkeypatch.setenv("FORUM_PASSWORD", SECRET)
+    site.robots = "Disallow: /login\n"
+    login = {
+        "url": f"{site.url}/login",
+        "username": "input[name=user]",
+        "password": "input[name=password]",
+        "submit": "button",
+        "username_env": "FORUM_USER",
+        "password_env": "FORUM_PASSWORD",
+        "done_when": ".me",
+    }
+    run(project, source(site, "club", "/member/1", render="browser", login=login))
+    assert (site.count("/login"), site.logins) == (0, 0)
+    said = f"login: {site.url}/login: {site.url}/login may not be loaded (robots.txt disallows it)"
+    assert kept(project)["/member/1"]["error"] == said
+
+
 def test_a_killed_chromium_costs_its_page_another_try_and_leaves_no_process(project: Path, site: Server) -> None:
     killed: list[int] = []
 
