@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,8 +61,8 @@ def _header(path: Path, lines: Lines, columns: Sequence[str]) -> tuple[str, list
         headers[delimiter] = [name or f"column {number}" for number, name in enumerate(names, 1)]
     for delimiter, header in headers.items():
         if set(columns) <= set(header):
-            doubled = next((name for name in header if header.count(name) > 1), None)
-            if doubled is not None:
+            doubled, times = Counter(header).most_common(1)[0]
+            if times > 1:
                 raise BadRow(
                     f'{path}:{lines.number}: the column "{doubled}" stands twice in the header; rename one of them.'
                 )

@@ -11,7 +11,8 @@ from crawlers.import_error import CellTooLarge, MissingColumn, NulBytes
 LARGEST_CELL = 2**20
 """Bytes; what is longer is a document to be split, not a text that a person labels."""
 PACKED = (".gz", ".zst")
-NAMED = 20
+NAMED, COMPARED = 20, 1_000
+"""Of the columns that there are, so many are named and compared in an error."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def form_of(path: Path) -> str:
 
 def missing_column(path: Path, wanted: str, there: Sequence[str]) -> MissingColumn:
     """The error that says which columns there are, and which of them may be meant."""
-    nearest = difflib.get_close_matches(wanted, there, 1)
+    nearest = difflib.get_close_matches(wanted, list(there)[:COMPARED], 1)
     hint = f'; did you mean "{nearest[0]}"?' if nearest else "."
     names = ", ".join(f'"{name}"' for name in list(there)[:NAMED])
     among = f" among {names}{hint}" if names else ", for nothing in it names any."
