@@ -9,7 +9,7 @@ from crawlers.drain import Drained
 from crawlers.frontier.skipped import SCOPE, kind_and_words
 from crawlers.read_in import ReadIn
 from crawlers.reading.batches import NO_TEXT
-from crawlers.remedies import NOT_AS_DECLARED, READ_AS_IT_STANDS, of_start
+from crawlers.remedies import NOT_AS_DECLARED, READ_AS_IT_STANDS, of_proxy, of_start
 from crawlers.scope import canonical_url, host_of
 
 
@@ -237,9 +237,9 @@ class Outcome:
                 why = closed.get(host_of(start))
                 if why is None or any(error is None for error in tally.starts.values()):
                     continue
-                message = (
-                    f'source "{name}": start URL {start} could not be had, for {why}; the next crawl tries it again.'
-                )
+                remedy = of_proxy(why)
+                what = f"start URL {start} could not be had, for {why}{f'; {remedy}' if remedy else ''}"
+                message = f'source "{name}": {what}; the next crawl tries it again.'
                 self._told.append(Trouble(name, message, refused=True, field=("start", position)))
                 break
 

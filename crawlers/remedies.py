@@ -54,9 +54,13 @@ def of_start(url: str, error: str) -> str:
         if f'"{_host_and_port(url)}"' not in hint:
             return f"could not be had: {said}."  # it leads to another host, and that is said there
         said = what
-    if kind == "proxy" and "cannot prove who it is" in said:
-        remedy = "check [proxies], for the proxy may have answered in its place"
-    return f"could not be had: {said}; {remedy}."
+    return f"could not be had: {said}; {of_proxy(said) or remedy}."
+
+
+def of_proxy(said: str) -> str | None:
+    """What to do where a proxy leads to a server that cannot prove who it is; None where nothing says so."""
+    in_its_place = "the proxy " in said and "cannot prove who it is" in said
+    return "check [proxies], for the proxy may have answered in its place" if in_its_place else None
 
 
 def _host_and_port(url: str) -> str:

@@ -87,6 +87,11 @@ def test_no_remedy_ends_a_sentence_or_begins_one() -> None:
             "could not be had: inside:80 is at 10.0.0.1, which is private; if it belongs to the source, "
             'add hosts = ["inside:80"] to it.',
         ),
+        (
+            "proxy: the proxy http://p:1 leads to a server that cannot prove who it is: it has expired",
+            "could not be had: the proxy http://p:1 leads to a server that cannot prove who it is: it has expired; "
+            "check [proxies], for the proxy may have answered in its place.",
+        ),
         ("new-kind: nobody knows", "could not be had: nobody knows; open it in a browser to see why."),
     ],
 )
