@@ -105,7 +105,7 @@ def _xml_feed(body: bytes, url: str, content_type: str | None) -> Feed:
         )
     except Exception as error:  # noqa: BLE001 - of odd names it raises what Python's own functions do
         return Feed((), trouble=f"its XML cannot be read ({_first_line(error)})")
-    if not parsed.version and not parsed.entries:
+    if not parsed.get("version") and not parsed.entries:
         return Feed((), trouble=_no_feed(body, content_type))
     entries = tuple(_of_xml(entry, url) for entry in parsed.entries)
     older = next((one.get("href") for one in parsed.feed.get("links", []) if one.get("rel") in OLDER), None)
@@ -121,7 +121,7 @@ def _as_xml(body: bytes) -> bytes:
     HTML's names become numbers: a parser drops them without a word where a document type says that they may be known.
     Numbers of no character, on which feedparser breaks, become U+FFFD.
     """
-    return body if b"\0" in body[:4] else LETTER.sub(_letter, body.lstrip())
+    return body if b"\0" in body[:4] else LETTER.sub(_letter, body.lstrip(b" \t\r\n"))
 
 
 def _letter(found: re.Match[bytes]) -> bytes:

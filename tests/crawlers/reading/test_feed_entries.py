@@ -143,6 +143,7 @@ def test_the_header_names_the_encoding_where_the_feed_does_not() -> None:
     [
         (b"", "it is empty"),
         (b"<!doctype html><html><title>x</title>", "it is an HTML page, no feed"),
+        (b"\x0b", "it is neither RSS, Atom nor JSON Feed, and is called text/plain"),
         (b"hello", "it is neither RSS, Atom nor JSON Feed, and is called text/plain"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "it is neither RSS, Atom nor JSON Feed"),
         (b"[1]", "it is no JSON Feed: it is a list"),
