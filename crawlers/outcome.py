@@ -83,6 +83,8 @@ class SourceTally:
     sitemaps: int = 0
     others: int = 0  # pages beside sitemaps, whatever became of them
     unchanged: int = 0
+    nofollow: int = 0  # pages that ask for none of their links to be followed
+    nofollow_such_as: str | None = None
 
     def hear(self, page: Mapping[str, Any], tally: Mapping[str, Any]) -> None:
         """Count one page."""
@@ -101,6 +103,9 @@ class SourceTally:
         if not _was_read(error) or page.get("unchanged") or role not in ("page", "api") or (page["status"] or 0) >= 300:
             return
         self.html_pages += 1
+        if tally.get("nofollow"):
+            self.nofollow += 1
+            self.nofollow_such_as = self.nofollow_such_as or page["url"]
         self.items += tally["items"]
         self.empty += tally["empty"]
         self.unmatched.update(tally["unmatched"])
@@ -110,6 +115,7 @@ class SourceTally:
     def troubles(self) -> list[Trouble]:
         """What to tell a person about this source."""
         parts = [self._start_troubles(), self._in_part_troubles(), self._item_troubles(), self._field_troubles()]
+        parts.append(self._nofollow_troubles())
         return [trouble for part in parts for trouble in part]
 
     def _start_troubles(self) -> list[Trouble]:
@@ -171,6 +177,16 @@ class SourceTally:
             )
             said.append(Trouble(source.name, f'source "{source.name}": {message}', field=("fields", "text")))
         return said
+
+    def _nofollow_troubles(self) -> list[Trouble]:
+        if not self.nofollow:
+            return []
+        name, ask = self.source.name, "asks" if self.nofollow == 1 else "ask"
+        message = (
+            f"{_pages(self.nofollow)}, such as {self.nofollow_such_as}, {ask} for no link to be followed (robots: "
+            "nofollow), and none was; where you may, name the pages behind as start."
+        )
+        return [Trouble(name, f'source "{name}": {message}', field=("follow",))]
 
     def _field_troubles(self) -> list[Trouble]:
         said = []

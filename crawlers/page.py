@@ -97,6 +97,7 @@ class Extraction:
         rights: What the page's own markup says about its use (`crawlers.rights`), apart from headers and robots.txt.
         text_hash: SHA-256 of all that its records say, so that a change of the furniture alone is no change.
         error: Why it could not be read as what it should be, as `kind: a sentence`; what could be read stands anyway.
+        nofollow: The source would follow links of the page, and the page asks that none be followed.
     """
 
     records: tuple[FoundRecord, ...] = ()
@@ -107,3 +108,4 @@ class Extraction:
     rights: Mapping[str, Any] = field(default_factory=dict)
     text_hash: str | None = None
     error: str | None = None
+    nofollow: bool = False

@@ -87,6 +87,7 @@ class PageEnds:
                 "empty": extraction.empty,
                 "unmatched": dict(extraction.unmatched),
                 "role": meta["role"],
+                "nofollow": extraction.nofollow,
             },
             records=extraction.records,
             fetched=to_remember(row, run.source_id, end, known),

@@ -35,9 +35,9 @@ def read_html(source: PageRecords, page: HtmlPage) -> Extraction:
     """Read the records and links of a parsed page."""
     fetched = source if isinstance(source, FetchedSource) else None
     rights = _rights(page)
-    links: list[Link] = []
-    if fetched and fetched.follow and not is_nofollow(page.headers, rights):
-        links = followed_links(page, fetched.follow)
+    follow = fetched.follow if fetched else None
+    nofollow = bool(follow) and is_nofollow(page.headers, rights)
+    links = followed_links(page, follow) if follow and not nofollow else []
     found = Found()
     if fetched is None or fetched.extract:
         if source.item is None:
@@ -57,6 +57,7 @@ def read_html(source: PageRecords, page: HtmlPage) -> Extraction:
         rights=rights,
         text_hash=text_hash(found.records),
         error=found.error,
+        nofollow=nofollow,
     )
 
 

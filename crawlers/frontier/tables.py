@@ -12,7 +12,7 @@ CREATE TABLE outbox_pages (
     run_id TEXT NOT NULL,               -- which crawl fetched it
     source_id TEXT NOT NULL,
     page TEXT NOT NULL,                 -- JSON: a row of the store's pages, times as ISO 8601
-    tally TEXT NOT NULL                 -- JSON: items, empty, unmatched
+    tally TEXT NOT NULL                 -- JSON: items, empty, unmatched, role, nofollow
 );
 CREATE TABLE outbox_records (
     page_sequence INTEGER NOT NULL,

@@ -114,6 +114,18 @@ def test_a_page_that_the_store_could_not_take_is_told() -> None:
     assert trouble.message.endswith("its bytes are kept, and the next crawl reads it again.")
 
 
+def test_pages_that_ask_for_no_link_to_be_followed_are_told() -> None:
+    outcome = Outcome("run", [read_source(FORUM)])
+    waiting = [
+        Waiting(n, "run", "id", page(f"{n}", depth=n), TALLY | {"items": 1, "nofollow": n < 2}, ()) for n in range(3)
+    ]
+    outcome.hear(Drained("forum", waiting, 0, 0))
+    (trouble,) = outcome.result(1.0).troubles
+    assert "2 pages, such as http://forum.example/0, ask for no link to be followed" in trouble.message
+    assert trouble.field == ("follow",)
+    assert not trouble.refused
+
+
 def test_links_that_lie_too_deep_are_counted_for_each_source() -> None:
     outcome = Outcome("run", [read_source(FORUM | {"name": name}) for name in ("one", "two")])
     outcome.hear_too_deep({"one": 1, "two": 3})

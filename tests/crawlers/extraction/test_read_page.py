@@ -207,4 +207,7 @@ def test_a_page_that_is_a_record_has_one_key_whatever_the_order_of_its_query() -
 )
 def test_a_page_that_asks_that_its_links_not_be_followed_leads_nowhere(head: str, header: str, follows: bool) -> None:
     page = answer(f"{head}<a href=/x>x</a>", more_headers=(("x-robots-tag", header),) if header else ())
-    assert [link.url for link in read_page(site(follow="a"), page).links] == ["http://a.example/x"] * follows
+    read = read_page(site(follow="a"), page)
+    assert [link.url for link in read.links] == ["http://a.example/x"] * follows
+    assert read.nofollow is not follows
+    assert not read_page(site(), page).nofollow, "nothing would be followed anyway"
