@@ -51,5 +51,5 @@ def test_without_presidio_the_way_to_get_it_is_told(monkeypatch):
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(PresidioMissing, match=r"tilth\[presidio\]"):
+    with pytest.raises(PresidioMissing, match=r"pip install -e '\.\[presidio\]'"):
         finder(CurationSettings(presidio_model="en_core_web_lg"))
