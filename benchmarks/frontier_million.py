@@ -48,7 +48,7 @@ def measure(folder: Path, urls: int, hosts: int) -> None:
 
     from crawlers.frontier.file import Frontier
     from crawlers.frontier.queue import Fetched, Queue, Wanted
-    from crawlers.scheduler import FrontierScheduler
+    from crawlers.scheduling.scheduler import FrontierScheduler
 
     class Bare(Spider):
         name = "bare"

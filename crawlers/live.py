@@ -13,7 +13,7 @@ from crawlers.frontier.file import Frontier
 from crawlers.recent import Recent
 
 if TYPE_CHECKING:
-    from crawlers.scheduler import FrontierScheduler
+    from crawlers.scheduling.scheduler import FrontierScheduler
 
 HOSTS_SHOWN = 50
 HOSTS_COUNTED = 5_000

@@ -54,7 +54,7 @@ def scrapy_settings(spec: CrawlSpec) -> dict[str, Any]:
         # A port that anybody on the machine may talk to is nothing that a crawl needs.
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
-        "SCHEDULER": "crawlers.scheduler.FrontierScheduler",
+        "SCHEDULER": "crawlers.scheduling.scheduler.FrontierScheduler",
         "CONCURRENT_REQUESTS": spec.limits.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": spec.limits.per_host,
         # A host that answers slowly is asked less often.

@@ -30,7 +30,7 @@ from crawlers.page_error import describe
 from crawlers.page_reading import PageReading
 from crawlers.page_request import page_request
 from crawlers.page_row import PageEnd, fetched_page
-from crawlers.scheduler import FrontierScheduler
+from crawlers.scheduling.scheduler import FrontierScheduler
 from crawlers.scope import Scope, canonical_url, host_of
 from crawlers.source_run import IMAGE, SourceRun
 from crawlers.warc import WarcFile

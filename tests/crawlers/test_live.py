@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from crawlers import live
-from crawlers.every_host import EveryHost
 from crawlers.frontier.file import Frontier
 from crawlers.live import HOSTS_SHOWN, Tally, read_live, write_live
+from crawlers.scheduling.every_host import EveryHost
 
 
 class Closing(EveryHost):

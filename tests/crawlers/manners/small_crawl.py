@@ -111,7 +111,7 @@ def main() -> None:
     settings = SETTINGS | {"FRONTIER_FILE": asked["frontier"]} | asked["settings"]
     settings["DOWNLOADER_MIDDLEWARES"] = MIDDLEWARES | settings.pop("MIDDLEWARES", {})
     if asked["frontier"]:
-        settings["SCHEDULER"] = "crawlers.scheduler.FrontierScheduler"
+        settings["SCHEDULER"] = "crawlers.scheduling.scheduler.FrontierScheduler"
     outcomes: dict[str, Any] = {}
     process = AsyncCrawlerProcess(settings)
     crawler = process.create_crawler(Asking)

@@ -3,7 +3,7 @@
 It can be used in any Scrapy project, without the rest of tilth:
 
     # settings.py
-    SCHEDULER = "crawlers.scheduler.FrontierScheduler"
+    SCHEDULER = "crawlers.scheduling.scheduler.FrontierScheduler"
     FRONTIER_FILE = "frontier.sqlite"           # one file may serve several spiders
 
 A request is done when its callback has ended and all that it yielded was queued. A spider that is killed and started
@@ -11,8 +11,8 @@ again goes on; requests that were in hand (at most `CONCURRENT_REQUESTS`) are ma
 Requests must be serialisable, as for Scrapy's own `JOBDIR`: callbacks are methods of the spider.
 
 Requests are taken round-robin over hosts, within a host by priority, then depth, then order. Where the crawler has an
-object `crawler.hosts`, as `crawlers.every_host.Hosts` describes it, no host is asked before it may be. A request with
-`meta["not_before"]` (epoch seconds) that comes back, such as one to be tried again, waits on disk.
+object `crawler.hosts`, as `crawlers.scheduling.every_host.Hosts` describes it, no host is asked before it may be. A
+request with `meta["not_before"]` (epoch seconds) that comes back, such as one to be tried again, waits on disk.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from typing import TYPE_CHECKING
 from scrapy import Request, Spider
 from scrapy.core.scheduler import BaseScheduler
 
-from crawlers import plain_requests
-from crawlers.engine_slot import SHORTEST_SLEEP, EngineSlot
-from crawlers.every_host import EveryHost, Hosts
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.leases import this_process
 from crawlers.frontier.queue import Fetched, Queue
 from crawlers.frontier.skipped import LOST, reason
-from crawlers.hands import Hand, Hands
-from crawlers.host_ring import HostRing
-from crawlers.other_processes import OtherProcesses
-from crawlers.waits import Waits
+from crawlers.scheduling import plain_requests
+from crawlers.scheduling.engine_slot import SHORTEST_SLEEP, EngineSlot
+from crawlers.scheduling.every_host import EveryHost, Hosts
+from crawlers.scheduling.hands import Hand, Hands
+from crawlers.scheduling.host_ring import HostRing
+from crawlers.scheduling.other_processes import OtherProcesses
+from crawlers.scheduling.waits import Waits
 from store.errors import TilthError
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ class Plain(scrapy.Spider):
             yield response.follow(link, cb_kwargs={"level": level + 1}, meta={"kept": "yes"})
 
 process = AsyncCrawlerProcess({
-    "SCHEDULER": "crawlers.scheduler.FrontierScheduler",
+    "SCHEDULER": "crawlers.scheduling.scheduler.FrontierScheduler",
     "FRONTIER_FILE": sys.argv[1],
     "CONCURRENT_REQUESTS": 4,
     "LOG_LEVEL": "WARNING",

@@ -10,12 +10,12 @@ import pytest
 from scrapy import Request, Spider
 from scrapy.utils.test import get_crawler
 
-from crawlers import engine_slot
-from crawlers import scheduler as scheduling
-from crawlers.every_host import EveryHost
 from crawlers.frontier.file import Frontier
 from crawlers.frontier.queue import Fetched, Queue, Wanted
-from crawlers.scheduler import FrontierScheduler
+from crawlers.scheduling import engine_slot
+from crawlers.scheduling import scheduler as scheduling
+from crawlers.scheduling.every_host import EveryHost
+from crawlers.scheduling.scheduler import FrontierScheduler
 
 
 class Two(Spider):
