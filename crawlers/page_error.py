@@ -12,6 +12,9 @@ from scrapy.exceptions import (
     ResponseDataLossError,
 )
 
+UNPACKERS = frozenset({"zlib", "gzip", "brotli"})
+"""Modules whose errors say that a body cannot be unpacked."""
+
 
 class DisallowedByRobots(IgnoreRequest):
     """robots.txt does not allow the URL."""
@@ -84,12 +87,8 @@ def describe(error: BaseException, *, url: str, timeout: float, max_bytes: int) 
         return f"proxy: {said}"
     if isinstance(error, DownloadTimeoutError):
         return f"timeout: no whole answer within {timeout:g} s"
-    if isinstance(error, DownloadConnectionRefusedError):
-        return "connection: the server refused the connection"
-    if isinstance(error, CannotResolveHostError):
-        return "connection: the host's name is not known"
-    if isinstance(error, ResponseDataLossError):
-        return "connection: the answer broke off"
+    if isinstance(error, DownloadConnectionRefusedError | CannotResolveHostError | ResponseDataLossError):
+        return f"connection: {of_connection(error)}"
     if isinstance(error, DownloadCancelledError):
         return f"too-large: the body is over {max_bytes:,} bytes"
     if isinstance(error, IgnoreRequest):
@@ -98,11 +97,24 @@ def describe(error: BaseException, *, url: str, timeout: float, max_bytes: int) 
         return f"login: {said}"
     if isinstance(error, BrowserLost):
         return f"browser: {said}"
+    if type(error).__module__ in UNPACKERS:
+        return "extract: its body is not packed as its Content-Encoding says"
     if isinstance(error, DownloadFailedError | OSError):
-        return f"connection: {_short(said) or type(error).__name__}"
+        return f"connection: {of_connection(error)}"
     if type(error).__module__.startswith("playwright"):
         return _of_browser(said, timeout)
     return f"other: {type(error).__name__}: {_short(said)}"
+
+
+def of_connection(error: BaseException) -> str:
+    """How an exchange with a server failed, as a clause."""
+    if isinstance(error, DownloadConnectionRefusedError):
+        return "the server refused the connection"
+    if isinstance(error, CannotResolveHostError):
+        return "the host's name is not known"
+    if isinstance(error, ResponseDataLossError):
+        return "the answer broke off"
+    return _short(str(error)) or type(error).__name__
 
 
 def _of_scrapy(said: str, max_bytes: int) -> str:

@@ -159,6 +159,8 @@ class CrawlSpider(Spider):
         blocked = request.meta.get("browser_notes", {}).get("blocked")
         if blocked:
             said = f"redirect: it leads to {blocked[0]}, and {blocked[1]}"
+        elif isinstance(error, ValueError) and 300 <= (request.meta.get("answer", (0, {}))[0]) < 400:
+            said = "redirect: its Location is no URL"
         else:
             spec = self.spec
             said = describe(error, url=request.url, timeout=spec.timeout, max_bytes=spec.max_bytes)

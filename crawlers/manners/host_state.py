@@ -33,7 +33,8 @@ class HostState:
 
     Attributes:
         delay: Seconds that its robots.txt asks for between two requests.
-        troubles: 429, 503 and broken connections in a row.
+        troubles: 429, 503 and connections that were not to be had, in a row.
+        broken: Pages in a row of which no whole answer came.
         held_since: When it was last held back.
         held_until, held_why: Until when nothing is asked of it.
         closed_until, closed_why: Until when this crawl does not even wait for it.
@@ -45,6 +46,7 @@ class HostState:
 
     delay: float = 0.0
     troubles: int = 0
+    broken: int = 0
     held_since: float = NEVER
     held_until: float = NEVER
     held_why: str = ""
@@ -71,7 +73,7 @@ class HostState:
 
     def says_nothing(self, now: float) -> bool:
         """Whether nothing is known that would not be of a host that was never asked."""
-        busy = self.in_use or self.waiting or self.delay or self.troubles
+        busy = self.in_use or self.waiting or self.delay or self.troubles or self.broken
         return not busy and self.held_until <= now and self.closed_until <= now
 
     def kept(self, now: float, wall: float) -> Kept:

@@ -35,6 +35,8 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 TROUBLES_TO_CLOSE = 8
 """So many troubles in a row, over some five minutes, close a host for this crawl."""
+BROKEN_IN_A_ROW = 5
+"""Pages without a whole answer; fewer may be those that the site cannot make."""
 BUSY = frozenset({429, 503})
 
 logger = logging.getLogger(__name__)
@@ -68,8 +70,12 @@ class Turn:
             self._hosts.recovered(self.host)
 
     def failed(self, why: str) -> None:
-        """Say that the host could not be reached, or broke off."""
+        """Say that the host could not be reached."""
         self._hosts.troubled(self.host, why, asked=None, began=self.began)
+
+    def broke(self, why: str) -> None:
+        """Say that no whole answer came: a page's trouble, unless it befalls several pages in a row."""
+        self._hosts.broken(self.host, why, began=self.began)
 
     def end(self) -> None:
         """Give the turn back; a second time does nothing."""
@@ -291,10 +297,20 @@ class Hosts:
         if state.troubles >= TROUBLES_TO_CLOSE and self.closed(host) is None:
             self.close(host, f"{why}, {state.troubles} times in a row")
 
+    def broken(self, host: str, why: str, *, began: float) -> None:
+        """Count an answer that did not come whole; `BROKEN_IN_A_ROW` of them, and each one after, are a trouble."""
+        state = self._hosts.setdefault(host, HostState())
+        state.broken += 1
+        if state.broken >= BROKEN_IN_A_ROW:
+            self.troubled(host, why, asked=None, began=began)
+
     def recovered(self, host: str) -> None:
         """Take one trouble back."""
         state = self._hosts.get(host)
-        if state is not None and state.troubles:
+        if state is None:
+            return
+        state.broken = 0
+        if state.troubles:
             state.troubles -= 1
             self._keep(host, state)
 

@@ -15,22 +15,20 @@ from crawlers.scope import host_of
 
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that may be others a little later."""
-TRANSPORT = (
-    CannotResolveHostError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    ResponseDataLossError,
-)
-"""A host that said nothing for the whole time of a page is not among them: it is not asked twice more."""
+UNREACHED = (CannotResolveHostError, DownloadConnectionRefusedError)
+"""No connection: whatever else is asked of the host will fare no better."""
+BROKEN = (DownloadFailedError, ResponseDataLossError)
+"""No whole answer: the host's trouble, or that of a page which its server cannot make."""
 OF_ANOTHER_TRY = ("download_slot", "download_latency", "answer", "warc", "fetched_at")
 
 
-def is_transport_trouble(error: BaseException) -> bool:
-    """Whether the host could not be reached or broke off, which says nothing about the page.
+def broke_off(error: BaseException) -> bool:
+    """Whether a connection gave no whole answer.
 
-    A proxy is no host, and every server ends the connections that it kept.
+    A proxy is no host, and every server ends the connections that it kept. A host that said nothing for the whole time
+    of a page is not meant: it is not asked twice more.
     """
-    return isinstance(error, TRANSPORT) and not isinstance(error, ProxyTrouble | KeptConnectionBroke)
+    return isinstance(error, BROKEN) and not isinstance(error, ProxyTrouble | KeptConnectionBroke)
 
 
 def came_from_elsewhere(request: Request) -> bool:

@@ -10,8 +10,8 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from crawlers.manners.hosts import Hosts, Turn, TurnFarOff
-from crawlers.manners.trouble import came_from_elsewhere, is_transport_trouble, put_back
-from crawlers.page_error import OutOfScope
+from crawlers.manners.trouble import UNREACHED, broke_off, came_from_elsewhere, put_back
+from crawlers.page_error import OutOfScope, of_connection
 from crawlers.scope import host_of
 
 PATIENCE = 10.0
@@ -95,8 +95,10 @@ class Turns:
         """Give the turn back, and tell the host's trouble; a drawn page whose host's turn is far off goes back too."""
         turn = self._turns.get(request)
         self._left(request)
-        if turn is not None and is_transport_trouble(exception):
-            turn.failed(str(exception) or type(exception).__name__)
+        if turn is not None and isinstance(exception, UNREACHED):
+            turn.failed(of_connection(exception))
+        elif turn is not None and broke_off(exception) and not request.meta.get("tries"):
+            turn.broke(of_connection(exception))  # a page of which this is known says nothing new of its host
         if isinstance(exception, TurnFarOff) and "frontier_id" in request.meta:
             return back_to_frontier(self.hosts, request, exception.ready_at)
         return None

@@ -26,9 +26,16 @@ from scrapy.utils._download_handlers import normalize_bind_address, wrap_twisted
 from scrapy.utils.defer import deferred_from_coro, deferred_to_future, maybe_deferred_to_future
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
-from twisted.web._newclient import RequestNotSent, RequestTransmissionFailed, ResponseNeverReceived
+from twisted.web._newclient import (
+    BadHeaders,
+    ParseError,
+    RequestNotSent,
+    RequestTransmissionFailed,
+    ResponseNeverReceived,
+)
 from twisted.web.client import URI, Agent, HTTPConnectionPool, ProxyAgent, _HTTP11ClientFactory
 from twisted.web.http_headers import Headers
 
@@ -228,9 +235,16 @@ def _plainly(error: Exception, request: Request, agent: _CheckedAgent) -> Except
     if spoken is not None:
         return UntrustedServer(f"{host} speaks no TLS that can be agreed on ({_of_openssl(spoken)})")
     if reasons[1:] and not isinstance(error, DownloadTimeoutError | DownloadConnectionRefusedError):
-        innermost = reasons[-1]
-        return DownloadFailedError(str(innermost) or type(innermost).__name__)
+        return DownloadFailedError(_of_twisted(reasons[-1]))
     return error
+
+
+def _of_twisted(error: BaseException) -> str:
+    if isinstance(error, ParseError | BadHeaders):
+        return "what the server answered is no HTTP"
+    if isinstance(error, ConnectionDone | ConnectionLost | ConnectionAborted):
+        return "the server ended the connection without a whole answer"
+    return str(error) or type(error).__name__
 
 
 def of_certificate(proxy: Proxy, said: str) -> ProxyTrouble:

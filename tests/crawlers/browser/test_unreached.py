@@ -4,7 +4,7 @@ import pytest
 from scrapy.exceptions import CannotResolveHostError, DownloadConnectionRefusedError, DownloadFailedError
 
 from crawlers.browser.unreached import of_browser, of_egress
-from crawlers.manners.trouble import TRANSPORT
+from crawlers.manners.trouble import BROKEN, UNREACHED
 from crawlers.page_error import ProxyTrouble, UnsafeAddress
 
 
@@ -20,7 +20,7 @@ from crawlers.page_error import ProxyTrouble, UnsafeAddress
     ],
 )
 def test_whatever_kept_the_egress_from_connecting_is_tried_again_as_over_http(met: Exception) -> None:
-    assert isinstance(of_egress(met), TRANSPORT)
+    assert isinstance(of_egress(met), UNREACHED + BROKEN)
 
 
 def test_a_refused_connection_is_called_so_and_an_unsafe_address_stays_one() -> None:

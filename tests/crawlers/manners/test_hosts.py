@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from crawlers.frontier.file import Frontier
-from crawlers.manners.hosts import LONGEST_KEPT, LONGEST_WAIT, TROUBLES_TO_CLOSE, Hosts, Turn, TurnFarOff
+from crawlers.manners.hosts import (
+    BROKEN_IN_A_ROW,
+    LONGEST_KEPT,
+    LONGEST_WAIT,
+    TROUBLES_TO_CLOSE,
+    Hosts,
+    Turn,
+    TurnFarOff,
+)
 
 A = "a.example"
 
@@ -259,6 +267,21 @@ class TestBusy:
             clock.go(left(hosts, A) + 0.001)
             asyncio.run(ask(hosts, status=503))
         assert hosts.closed(A) == f"it answered 503, {TROUBLES_TO_CLOSE} times in a row"
+
+    def test_pages_that_break_off_are_their_own_trouble_until_so_many_do_in_a_row(self, clock: Clock) -> None:
+        async def broken() -> None:
+            async with hosts.turn(A) as turn:
+                turn.broke("the answer broke off")
+
+        hosts = hosts_at(clock)
+        for _ in range(3):
+            for _ in range(BROKEN_IN_A_ROW - 1):
+                asyncio.run(broken())
+            assert not left(hosts, A) and hosts.places(A) == 4
+            asyncio.run(ask(hosts))
+        for _ in range(BROKEN_IN_A_ROW):
+            asyncio.run(broken())
+        assert 1.0 <= left(hosts, A) <= 1.5 and hosts.places(A) == 1
 
     def test_a_closed_host_opens_again_in_a_crawl_that_still_runs(self, clock: Clock) -> None:
         hosts = hosts_at(clock)
