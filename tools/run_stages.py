@@ -31,7 +31,7 @@ STAGES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     # A file stays with one worker; they share one Label Studio.
     "integration": (("pytest", "tests/integration", f"-n{WORKERS}", "--dist=loadfile", "--durations=10"),),
-    "kill": (("pytest", "tests/kill", "--durations=5"),),
+    "kill": (("pytest", "tests/kill", f"-n{WORKERS}", "--dist=loadfile", "--durations=5"),),
 }
 
 
