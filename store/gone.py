@@ -8,6 +8,48 @@ from store.database import Store, utc_now
 
 TRAIT, VERSION = "gone", "1"
 
+# The records that were seen on `touched_urls` of a source: whether each of their pages is gone, as what, since when.
+WHEREABOUTS = """
+CREATE OR REPLACE TEMP TABLE whereabouts AS
+WITH of_source AS (
+    SELECT page_id, coalesce(final_url, url) AS url, status, fetched_at
+    FROM pages
+    JOIN sources USING (source_id)
+    WHERE sources.name = $1
+),
+touched AS (
+    SELECT DISTINCT record_id
+    FROM sightings
+    JOIN of_source USING (page_id)
+    WHERE url IN (SELECT url FROM touched_urls)
+),
+places AS (
+    SELECT DISTINCT record_id, url
+    FROM sightings
+    JOIN of_source USING (page_id)
+    WHERE record_id IN (SELECT record_id FROM touched)
+),
+answers AS (
+    SELECT url, status, fetched_at, status IN (404, 410) AS gone
+    FROM of_source
+    WHERE url IN (SELECT url FROM places) AND (status BETWEEN 200 AND 299 OR status IN (304, 404, 410))
+),
+last_there AS (
+    SELECT url, max(fetched_at) FILTER (WHERE NOT gone) AS moment FROM answers GROUP BY url
+),
+state AS (
+    SELECT url, arg_max(gone, fetched_at) AS gone, arg_max(status, fetched_at) AS status,
+           min(fetched_at) FILTER (WHERE gone AND (moment IS NULL OR fetched_at > moment)) AS since
+    FROM answers
+    JOIN last_there USING (url)
+    GROUP BY url
+)
+SELECT record_id, bool_and(gone) AS gone, arg_max(status, since) AS status, max(since) AS since
+FROM places
+JOIN state USING (url)
+GROUP BY record_id
+"""
+
 
 def note_gone(store: Store, source_name: str, urls: Sequence[str]) -> int:
     """Look again at the records that were seen on these pages of a source, and mark those whose every page is gone.
@@ -21,49 +63,7 @@ def note_gone(store: Store, source_name: str, urls: Sequence[str]) -> int:
         store.transaction() as db,
         store.table("touched_urls", pa.table({"url": pa.array(list(set(urls)), pa.string())})),
     ):
-        db.execute(
-            """
-            CREATE OR REPLACE TEMP TABLE whereabouts AS
-            WITH of_source AS (
-                SELECT page_id, coalesce(final_url, url) AS url, status, fetched_at
-                FROM pages
-                JOIN sources USING (source_id)
-                WHERE sources.name = $1
-            ),
-            touched AS (
-                SELECT DISTINCT record_id
-                FROM sightings
-                JOIN of_source USING (page_id)
-                WHERE url IN (SELECT url FROM touched_urls)
-            ),
-            places AS (
-                SELECT DISTINCT record_id, url
-                FROM sightings
-                JOIN of_source USING (page_id)
-                WHERE record_id IN (SELECT record_id FROM touched)
-            ),
-            answers AS (
-                SELECT url, status, fetched_at, status IN (404, 410) AS gone
-                FROM of_source
-                WHERE url IN (SELECT url FROM places) AND (status BETWEEN 200 AND 299 OR status IN (304, 404, 410))
-            ),
-            last_there AS (
-                SELECT url, max(fetched_at) FILTER (WHERE NOT gone) AS moment FROM answers GROUP BY url
-            ),
-            state AS (
-                SELECT url, arg_max(gone, fetched_at) AS gone, arg_max(status, fetched_at) AS status,
-                       min(fetched_at) FILTER (WHERE gone AND (moment IS NULL OR fetched_at > moment)) AS since
-                FROM answers
-                JOIN last_there USING (url)
-                GROUP BY url
-            )
-            SELECT record_id, bool_and(gone) AS gone, arg_max(status, since) AS status, max(since) AS since
-            FROM places
-            JOIN state USING (url)
-            GROUP BY record_id
-            """,
-            [source_name],
-        )
+        db.execute(WHEREABOUTS, [source_name])
         db.execute(
             """
             DELETE FROM traits

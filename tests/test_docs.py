@@ -42,6 +42,7 @@ def test_every_example_of_the_project_file_is_valid(page):
         if re.match(r"\[source\.\w+\]", example):  # what is added to a source that was shown before
             example = '[[source]]\nname = "x"\nstart = ["https://forum.example/"]\nrender = "browser"\n' + example
         tables = tomllib.loads(example)
+        assert tables, "an example shows something"
         for position, source in enumerate(tables.get("source", [])):
             read_source(source, position)
         ProjectFile.model_validate({**NEEDED, **tables})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, CDPSession, Playwright
 
     from crawlers.browser.sessions import State
+
+log = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
@@ -146,8 +149,8 @@ class Chromium:
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self.browser.close()
-            except Exception:  # noqa: BLE001, S110 - what does not close is killed
-                pass
+            except Exception:
+                log.debug("Chromium %s did not close", self._pid, exc_info=True)
         end_tree(self._pid)
         await _stop(self._playwright)
 
@@ -167,8 +170,8 @@ async def _stop(playwright: Playwright) -> None:
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             await playwright.stop()
-    except Exception:  # noqa: BLE001, S110 - a driver may not keep the crawl from going on
-        pass
+    except Exception:
+        log.debug("Playwright's driver did not stop", exc_info=True)
 
 
 async def _pid(cdp: CDPSession) -> int:

@@ -98,4 +98,5 @@ def test_the_front_door_and_every_module_open_without_the_heavy_libraries_of_oth
         "import training.fine_tune\n"
         "assert not {'torch', 'transformers', 'sklearn'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr

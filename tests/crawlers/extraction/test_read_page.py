@@ -45,7 +45,9 @@ def test_every_item_with_text_is_a_record_with_its_own_key(texts: list[str]) -> 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_without_an_error(body: bytes) -> None:
-    extract(site(follow="a"), URL, body, None)
+    found = extract(site(follow="a"), URL, body, None)
+    assert all(record.text and record.text.strip() for record in found.records)
+    assert len(found.records) + found.empty == found.items
 
 
 def test_a_selector_without_a_pseudo_element_gives_the_whole_text_with_blocks_as_lines() -> None:

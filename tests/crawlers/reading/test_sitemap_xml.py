@@ -218,8 +218,10 @@ def test_memory_does_not_grow_with_the_document() -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_raise(body: bytes) -> None:
-    read_sitemap(body, AT)
-    read_sitemap(b"<urlset><url>" + body, AT)
+    for begun in (b"", b"<urlset><url>"):
+        sitemap = read_sitemap(begun + body, AT)
+        assert sitemap.trouble, "neither is a whole sitemap"
+        assert all(named.url for named in sitemap.named)
 
 
 @given(st.lists(st.from_regex(r"https://h\.example/[a-z0-9/]{1,20}", fullmatch=True), min_size=1, max_size=20))

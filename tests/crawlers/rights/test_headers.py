@@ -1,5 +1,7 @@
 """What headers say about the use of a page."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +69,9 @@ def test_a_licence_in_a_link_header_is_found_among_others():
 
 @given(st.sampled_from(["X-Robots-Tag", "Link", "Content-Usage", "tdm-reservation", "tdm-policy"]), st.text())
 def test_whatever_a_header_says_nothing_is_raised(name, value):
-    header_rights([(name, value)], URL)
+    found = header_rights([(name, value)], URL)
+    assert all(one["kind"] and one["where"] for one in found)
+    assert json.dumps(found, ensure_ascii=False).encode(), "what cannot be encoded cannot be kept"
 
 
 @pytest.mark.parametrize("broken", ["http://[x", "//h.example:port/"])

@@ -107,13 +107,16 @@ def test_a_page_that_repeats_itself_stays_small_and_keeps_what_forbids():
 
 def test_deep_json_ld_ends():
     deep = '{"a":' * 5_000 + '{"license":"x"}' + "}" * 5_000
-    markup_rights(f'<html><body><script type="application/ld+json">{deep}</script></body></html>', URL)
+    script = f'<script type="application/ld+json">{deep}</script>'
+    found = markup_rights(f'<html><head><meta name="robots" content="noai"></head><body>{script}</body></html>', URL)
+    assert [one["kind"] for one in found["items"]] == ["noai"]
 
 
 @given(st.text(max_size=400))
 def test_whatever_a_page_says_nothing_is_raised(text):
-    markup_rights(f"<html><head>{text}</head><body><p>x</p></body></html>", URL)
-    markup_rights(text, text)
+    for html, url in ((f"<html><head>{text}</head><body><p>x</p></body></html>", URL), (text, text)):
+        items = markup_rights(html, url).get("items", [])
+        assert len(items) <= MOST_ITEMS and all(one["kind"] and one["where"] for one in items)
 
 
 @given(st.permutations(['<meta name="robots" content="noai">', f'<link rel="license" href="{CC_BY}">', "<p>x</p>"]))

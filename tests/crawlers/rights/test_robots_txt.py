@@ -37,7 +37,8 @@ def test_an_html_page_in_its_place_says_nothing():
 
 @given(st.text(max_size=300))
 def test_whatever_the_file_says_nothing_is_raised(text):
-    RobotsEvidence(f"User-agent: *\n{text}").for_url("https://forum.example/x?y=%zz")
+    said = RobotsEvidence(f"User-agent: *\n{text}").for_url("https://forum.example/x?y=%zz")
+    assert all(one["kind"] and one["where"] for one in said)
 
 
 @given(

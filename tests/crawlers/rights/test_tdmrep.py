@@ -116,7 +116,9 @@ def test_a_location_that_no_url_has_fails_no_page(location):
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)))
 def test_a_reservation_of_any_type_is_read(value):
-    TdmFile.parse(json.dumps([{"location": "/", "tdm-reservation": value}]).encode())
+    file = TdmFile.parse(json.dumps([{"location": "/", "tdm-reservation": value}]).encode())
+    said = file.for_url("https://provider.example/a") if file else []
+    assert all(isinstance(one["value"], str) for one in said)
 
 
 @pytest.mark.parametrize(

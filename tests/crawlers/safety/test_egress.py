@@ -210,7 +210,8 @@ def test_a_server_that_drips_is_cut_when_the_time_is_up() -> None:
         head = b"HTTP/1.1 200 OK\r\n\r\n"
         async with serving(head, then=drip) as site, egress(site.port, limits=limits) as out:
             async with asyncio.timeout(3):
-                await ask(out, get(site.port))
+                answer = await ask(out, get(site.port))
+            assert b"x" in answer and not answer.endswith(b"0\r\n\r\n"), "whoever asked must see that it was cut"
 
     asyncio.run(work())
 
