@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,7 @@ class Drawn:
         html: Its document as it stands.
         notes: What could not be done, as `kind: a sentence`.
         seconds: How long it took, without waiting for turns.
-        refused: How many of its own requests the judges refused, by the reason.
+        refused: How many of the things that it asks for the judges refused, by the reason.
     """
 
     url: str
@@ -201,7 +202,7 @@ async def _drawn(page: Page, watched: Watched, order: Order) -> Drawn:
         html=html,
         notes=tuple(notes),
         seconds=clock.seconds(),
-        refused=dict(watched.refused),
+        refused=dict(Counter(watched.refused.values())),
     )
 
 

@@ -152,7 +152,8 @@ class Guard:
         if asked.kind == "Document" and not await page.traffic.has_frame(asked.frame):
             return False  # it is a window of its own
         why = await (page.judge if asked.kind == "Document" else page.judge_part)(asked.url)
-        page.refused.update([why] if why is not None else ())
+        if why is not None:
+            page.refused[asked.url] = why  # once for each: what fails while it is preloaded is asked for again
         return why is None
 
     async def _may_go(self, page: Watched, url: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,7 +41,7 @@ class Watched:
         is_blocked: Set with `blocked`.
         is_there: An answer to its document has begun, and not one that leads on.
         far_off: The turn of its document's host is further off than is waited for; it was not asked for.
-        refused: How many of its requests were judged so, by the reason.
+        refused: What it asks for that was judged so, by its URL, and why.
         late: How many of its requests could not have their turn in time.
         documents, requests: How many it has asked for; documents of the main frame alone.
         open: How many requests that could change the text are under way.
@@ -58,7 +57,7 @@ class Watched:
     is_blocked: asyncio.Event = field(default_factory=asyncio.Event)
     is_there: bool = False
     far_off: TurnFarOff | None = None
-    refused: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, str] = field(default_factory=dict)
     late: int = 0
     documents: int = 0
     requests: int = 0

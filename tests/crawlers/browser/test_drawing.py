@@ -158,7 +158,7 @@ def test_a_document_that_may_not_be_loaded_is_not_asked_for_whoever_leads_there(
     assert site.asked["/secret"] == 0 and site.asked["/open"] == 1
 
 
-def test_whatever_a_page_asks_for_is_judged_first_and_what_is_refused_is_counted_and_the_page_kept(
+def test_whatever_a_page_asks_for_is_judged_first_and_each_refused_thing_is_counted_once_and_the_page_kept(
     draw: Callable[..., Drawn], site: Site
 ) -> None:
     async def judge(url: str) -> str | None:
@@ -168,7 +168,8 @@ def test_whatever_a_page_asks_for_is_judged_first_and_what_is_refused_is_counted
     site.pages |= {f"/private/{name}": "" for name in kinds} | {"/moves": (302, "", {"Location": "/private/moved"})}
     html = """<link rel=stylesheet href=/private/style.css><p>kept</p><img src=/private/image.png>
     <iframe src=/private/frame></iframe><script src=/private/script.js></script><script src=/open.js></script>
-    <script>fetch('/private/fetched'); fetch('/moves'); new Worker('/private/worker.js');
+    <script>fetch('/private/fetched'); fetch('/private/fetched', {method: 'HEAD'});
+    fetch('/moves'); new Worker('/private/worker.js');
     const x = new XMLHttpRequest(); x.open('GET', '/private/xhr'); x.send()</script>"""
     site.pages["/open.js"] = "document.body.append('and ' + 'drawn')"
     page = draw("/parts", html, judge=judge, judge_part=judge, images=True)
