@@ -192,7 +192,8 @@ async def _drawn(page: Page, watched: Watched, order: Order) -> Drawn:
     if len(html.encode()) > order.max_bytes:
         raise TooLarge(f"{len(html.encode()):,} bytes")
     if watched.late:
-        notes.append(f"load: {watched.late} of the things that the page asks for could not have their turn in time")
+        count = len(watched.late)
+        notes.append(f"load: {count} of the things that the page asks for could not have their turn in time")
     last = documents[-1] if documents else None
     headers = await in_time(clock, ANSWER_SECONDS, last.headers_array()) if last is not None else []
     return Drawn(

@@ -124,7 +124,7 @@ class Guard:
                         at_most = PATIENCE if asked.main else page.clock.left_to_wait()
                         turn = await turns.enter_async_context(self._turns(host_of(asked.url), at_most))
                 except TurnFarOff as far:
-                    page.late += 1
+                    page.late.add(asked.url)
                     if asked.main and not page.is_there:
                         page.far_off = far
                     return

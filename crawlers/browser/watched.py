@@ -42,7 +42,7 @@ class Watched:
         is_there: An answer to its document has begun, and not one that leads on.
         far_off: The turn of its document's host is further off than is waited for; it was not asked for.
         refused: What it asks for that was judged so, by its URL, and why.
-        late: How many of its requests could not have their turn in time.
+        late: The URLs that it asks for that could not have their turn in time.
         documents, requests: How many it has asked for; documents of the main frame alone.
         open: How many requests that could change the text are under way.
         quiet_since: When the last of them ended, on the loop's clock.
@@ -58,7 +58,7 @@ class Watched:
     is_there: bool = False
     far_off: TurnFarOff | None = None
     refused: dict[str, str] = field(default_factory=dict)
-    late: int = 0
+    late: set[str] = field(default_factory=set)
     documents: int = 0
     requests: int = 0
     open: int = 0

@@ -186,7 +186,7 @@ def test_a_part_that_gets_no_turn_in_time_is_a_note(loop: asyncio.AbstractEventL
             raise TurnFarOff("127.0.0.1", 0.0)
         yield
 
-    site.pages |= {"/hurried": "<p>kept</p><script src=/late.js></script>", "/late.js": ""}
+    site.pages |= {"/hurried": "<p>kept</p><script src=/late.js></script><script src=/late.js></script>"}
     pool = BrowserPool(at_once=1, turns=turns)
     order = Order(site.url + "/hurried", ContextKey("s"), anywhere)
     try:
