@@ -123,6 +123,7 @@ class Guard:
                             return
                         at_most = PATIENCE if asked.main else page.clock.left_to_wait()
                         turn = await turns.enter_async_context(self._turns(host_of(asked.url), at_most))
+                    page.late.discard(asked.url)  # what failed before may be asked for again
                 except TurnFarOff as far:
                     page.late.add(asked.url)
                     if asked.main and not page.is_there:

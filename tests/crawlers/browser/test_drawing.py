@@ -197,6 +197,26 @@ def test_a_part_that_gets_no_turn_in_time_is_a_note(loop: asyncio.AbstractEventL
     assert page.notes == ("load: 1 of the things that the page asks for could not have their turn in time",)
 
 
+def test_a_part_that_has_its_turn_at_the_second_asking_is_no_note(loop: asyncio.AbstractEventLoop, site: Site) -> None:
+    refused: list[float] = []
+
+    @asynccontextmanager
+    async def turns(_host: str, at_most: float) -> AsyncIterator[None]:
+        if at_most != PATIENCE and not refused:
+            refused.append(at_most)
+            raise TurnFarOff("127.0.0.1", 0.0)
+        yield
+
+    script = "<script>fetch('/part').catch(() => fetch('/part')).then(() => document.body.append('whole'))</script>"
+    site.pages |= {"/twice": f"<body><p>kept</p>{script}", "/part": ""}
+    pool = BrowserPool(at_once=1, turns=turns)
+    try:
+        page = loop.run_until_complete(pool.draw(Order(site.url + "/twice", ContextKey("s"), anywhere)))
+    finally:
+        loop.run_until_complete(pool.close())
+    assert refused and "whole" in page.html.replace(script, "") and page.notes == ()
+
+
 def test_a_redirect_to_a_host_whose_turn_is_far_off_puts_the_page_back(
     loop: asyncio.AbstractEventLoop, site: Site
 ) -> None:
