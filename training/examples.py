@@ -47,9 +47,10 @@ class Examples:
         random: (N,) bool, True where the record was drawn at random, not chosen by a strategy. Without it, all True.
         groups: (N,) the group that may not be torn apart by a split. Without it, every record is its own.
         content_hashes: (N,) the key of each text's vector in a `VectorCache`. Without it, `content_hash` of the text.
+        weights: (N,) float64, above 0: how far each label is trusted, 1 for one like any other. Without it, all 1.
 
     Raises:
-        ExamplesError: Lengths differ, an id repeats, or a label is negative.
+        ExamplesError: Lengths differ, an id repeats, a label is negative, or a weight is not above 0.
     """
 
     ids: Strings
@@ -58,6 +59,7 @@ class Examples:
     random: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
     groups: Strings = field(default=None)  # type: ignore[arg-type]
     content_hashes: Strings = field(default=None)  # type: ignore[arg-type]
+    weights: NDArray[np.float64] = field(default=None)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
         _set(self, ids=strings(self.ids), texts=list(self.texts), labels=np.asarray(self.labels, dtype=np.int64))
@@ -66,8 +68,11 @@ class Examples:
         random = np.ones(n, dtype=bool) if self.random is None else np.asarray(self.random, dtype=bool)
         groups = self.ids if self.groups is None else strings(self.groups)
         hashes = _hashes(self.texts) if self.content_hashes is None else strings(self.content_hashes)
-        _set(self, random=random, groups=groups, content_hashes=hashes)
-        require_lengths("examples", n, random=random, groups=groups, content_hashes=hashes)
+        weights = np.ones(n) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
+        _set(self, random=random, groups=groups, content_hashes=hashes, weights=weights)
+        require_lengths("examples", n, random=random, groups=groups, content_hashes=hashes, weights=weights)
+        if n and not (np.isfinite(weights) & (weights > 0)).all():
+            raise ExamplesError("examples: every weight must be a number above 0.")
         require_distinct_ids(self.ids, "examples")
         if n and self.labels.min() < 0:
             raise ExamplesError(f"examples: label {int(self.labels.min())} is no index into the classes.")
@@ -85,6 +90,7 @@ class Examples:
             random=self.random[chosen],
             groups=self.groups[chosen],
             content_hashes=self.content_hashes[chosen],
+            weights=self.weights[chosen],
         )
 
     def inputs(self) -> "Inputs":
@@ -127,6 +133,7 @@ class Predictions:
         ids: (N,) record ids, distinct.
         probabilities: (N, K) float64, calibrated; every row sums to 1.
         embeddings: (N, D) float32 in the model's own space, of length 1, or None where there are none.
+        members: (M, N, K) the probabilities that each member of an ensemble gives, or None where there is no ensemble.
 
     Raises:
         ExamplesError: Lengths differ, an id repeats, or a row does not sum to 1.
@@ -136,6 +143,7 @@ class Predictions:
     ids: Strings
     probabilities: NDArray[np.float64]
     embeddings: NDArray[np.float32] | None = None
+    members: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         _set(self, ids=strings(self.ids), probabilities=np.asarray(self.probabilities, dtype=np.float64))
@@ -153,6 +161,10 @@ class Predictions:
             _set(self, embeddings=np.asarray(self.embeddings, dtype=np.float32))
             require_lengths("predictions", n, embeddings=self.embeddings)
             require_finite(self.ids, self.embeddings, "an embedding")
+        if self.members is not None and self.members.shape[1:] != self.probabilities.shape:
+            raise ExamplesError(
+                f"predictions: members of shape {self.members.shape}, probabilities of {self.probabilities.shape}."
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -170,7 +182,12 @@ class Predictions:
         missing = self.ids[rows] != wanted if len(order) else np.ones(len(wanted), dtype=bool)
         if missing.any():
             raise ExamplesError(f"predictions: there is none for {str(wanted[missing][0])!r}.")
-        return Predictions(wanted, self.probabilities[rows], None if self.embeddings is None else self.embeddings[rows])
+        return Predictions(
+            wanted,
+            self.probabilities[rows],
+            None if self.embeddings is None else self.embeddings[rows],
+            None if self.members is None else self.members[:, rows],
+        )
 
 
 def require_finite(ids: Strings, values: NDArray[np.floating], what: str) -> None:

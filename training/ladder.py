@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from training.vector_cache import VectorCache
 
 RUNGS = ("probe", "fine-tune")
+"""From the cheapest to the dearest."""
 
 
 class FittedModel(Protocol):
@@ -30,7 +31,12 @@ class FittedModel(Protocol):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What makes the same model again, given the same examples."""
+        """What makes the same model again, given the same examples, and what the fit found out."""
+        ...
+
+    @property
+    def judged(self) -> Predictions | None:
+        """Calibrated out-of-fold probabilities of the examples that it was fitted on; None for one that was loaded."""
         ...
 
     def predict(self, inputs: Inputs) -> Predictions:
@@ -54,8 +60,21 @@ class Classifier(Protocol):
         """As the project file calls it."""
         ...
 
-    def fit(self, examples: Examples, *, seed: int) -> FittedModel:
+    def fit(
+        self,
+        examples: Examples,
+        *,
+        seed: int,
+        unlabelled: Inputs | None = None,
+        start: FittedModel | None = None,
+    ) -> FittedModel:
         """A model for these examples: the same for the same examples and seed, to 1e-5.
+
+        Args:
+            examples: What is labelled.
+            seed: Of every draw.
+            unlabelled: Records of the pool; semi-supervised rungs learn from them how the data lies, others do without.
+            start: The model of the round before, for rungs that can begin from one.
 
         Raises:
             TooFewLabels: Fewer than 2 classes, or too few labels, are there.
