@@ -1,14 +1,13 @@
-"""Frozen embeddings: a text becomes one vector of length 1, once for a given encoder revision.
+"""Frozen embeddings: a text becomes one vector of length 1 a view, once for a given encoder revision.
 
-Token vectors are pooled as the encoder's folder says and L2-normalised (Reimers and Gurevych, "Sentence-BERT", EMNLP
-2019).
+The view "sentence" pools token vectors as the encoder's folder says (Reimers and Gurevych, "Sentence-BERT", EMNLP
+2019); the others are told in `training.scoring.views`.
 """
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +16,29 @@ from training.device import Device, best_device
 from training.encoder_folder import EncoderFolder, find_encoder
 from training.errors import EncoderError
 from training.examples import Inputs, Strings, require_finite
+from training.scoring.batches import TOKENS_PER_BATCH, batches_by_length
+from training.scoring.tokens import first_line, first_word, pad, read_tokenizer, start_tokens, tokenize
+from training.scoring.views import VIEWS, View, middle_layer, pool, view_vectors
 from training.vector_cache import MemoryCache, VectorCache
 
-if TYPE_CHECKING:
-    import torch
+__all__ = [
+    "TOKENS_PER_BATCH",
+    "VIEWS",
+    "Embeddings",
+    "Encoder",
+    "View",
+    "batches_by_length",
+    "pad",
+    "pool",
+    "read_encoder",
+    "read_tokenizer",
+    "require_weights",
+    "tokenize",
+]
 
 Progress = Callable[[int, int], None]
+Vectors = NDArray[np.float32]
 
-# A batch holds this many tokens with its padding; more cost memory and, on a CPU, gain no speed.
-TOKENS_PER_BATCH = 4096
 # Vectors go to the cache after this many texts, so that a killed run goes on where it stopped.
 TEXTS_PER_CHUNK = 2048
 
@@ -35,7 +48,7 @@ class Embeddings:
     """Vectors (N, D) float32 of length 1, with the record ids (N,) they belong to."""
 
     ids: Strings
-    vectors: NDArray[np.float32]
+    vectors: Vectors
 
 
 class Encoder:
@@ -56,52 +69,90 @@ class Encoder:
 
     @property
     def key(self) -> str:
-        """`name@revision`: what its vectors are kept under."""
+        """`name@revision`: what its vectors of the view "sentence" are kept under."""
         return self.folder.key
 
-    def embed(self, inputs: Inputs, progress: Progress | None = None) -> Embeddings:
+    def key_of(self, view: View) -> str:
+        """What vectors of this view are kept under: `name@revision`, with `#view` for all but "sentence"."""
+        return self.key if view == "sentence" else f"{self.key}#{view}"
+
+    def views(self) -> tuple[View, ...]:
+        """The views that `embed` knows, the encoder's own first."""
+        return VIEWS
+
+    def embed(self, inputs: Inputs, progress: Progress | None = None, *, view: View = "sentence") -> Embeddings:
         """The vector of every input, in the order of the inputs.
 
         Args:
             inputs: N texts; equal content hashes are embedded once.
             progress: Called with (texts done, texts to do) after each batch; texts found in the cache are not counted.
+            view: "sentence" pools as the encoder's folder says; "first-word" is the last hidden state of the first
+                token that is not special; "middle" is the mean of all tokens two thirds up the layers.
+
+        Raises:
+            NotFinite: The encoder gave NaN or infinity for a text.
+        """
+        return self.embed_views(inputs, [view], progress)[view]
+
+    def embed_views(
+        self, inputs: Inputs, views: Sequence[View], progress: Progress | None = None
+    ) -> dict[View, Embeddings]:
+        """The vectors of several views; a text goes through the encoder once for all that it has not got yet.
 
         Raises:
             NotFinite: The encoder gave NaN or infinity for a text.
         """
         distinct, first, place = np.unique(inputs.content_hashes, return_index=True, return_inverse=True)
-        found, vectors = self.cache.get(self.key, distinct.tolist())
-        known = dict(zip(found, vectors, strict=True))
-        missing = [int(row) for row, content in zip(first, distinct, strict=True) if content not in known]
+        known: dict[View, dict[str, Vectors]] = {}
+        for view in views:
+            found, vectors = self.cache.get(self.key_of(view), distinct.tolist())
+            known[view] = dict(zip(found, vectors, strict=True))
+        missing = [
+            int(row)
+            for row, content in zip(first, distinct, strict=True)
+            if any(content not in has for has in known.values())
+        ]
         for start in range(0, len(missing), TEXTS_PER_CHUNK):
             rows = missing[start : start + TEXTS_PER_CHUNK]
-            done = _from(progress, start, len(missing))
-            fresh = self._embed_texts([inputs.texts[row] for row in rows], done)
-            require_finite(inputs.ids[rows], fresh, "the vector")
             hashes = inputs.content_hashes[rows].tolist()
-            self.cache.put(self.key, hashes, fresh)
-            known.update(zip(hashes, fresh, strict=True))
-        if not known:
-            return Embeddings(inputs.ids, np.zeros((0, self.dimension), dtype=np.float32))
-        return Embeddings(inputs.ids, np.stack([known[content] for content in distinct])[place])
+            wanted = [view for view in known if any(content not in known[view] for content in hashes)]
+            fresh = self._embed_texts([inputs.texts[row] for row in rows], wanted, _from(progress, start, len(missing)))
+            for view, vectors in fresh.items():
+                require_finite(inputs.ids[rows], vectors, "the vector")
+                self.cache.put(self.key_of(view), hashes, vectors)
+                known[view] = dict(zip(hashes, vectors, strict=True)) | known[view]
+        return {view: Embeddings(inputs.ids, self._rows(has, distinct)[place]) for view, has in known.items()}
 
     @property
     def dimension(self) -> int:
         """How many numbers a vector has."""
         return int(self._model.config.hidden_size)
 
-    def _embed_texts(self, texts: list[str], progress: Progress | None) -> NDArray[np.float32]:
+    def _rows(self, known: dict[str, Vectors], hashes: Strings) -> Vectors:
+        if not len(hashes):
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return np.stack([known[content] for content in hashes.tolist()])
+
+    def _embed_texts(self, texts: list[str], views: Sequence[View], progress: Progress | None) -> dict[View, Vectors]:
         import torch
 
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        vectors = {view: np.zeros((len(texts), self.dimension), dtype=np.float32) for view in views}
         tokens = tokenize(self._tokenizer, texts, self.folder.max_length)
+        special = start_tokens(self._tokenizer)
         done = 0
         with torch.inference_mode():
             for rows in batches_by_length([len(ids) for ids in tokens], TOKENS_PER_BATCH):
-                batch = pad(self._tokenizer, [tokens[row] for row in rows], self.device)
+                some = [tokens[row] for row in rows]
+                batch = pad(self._tokenizer, some, self.device)
                 with self.device.autocast():
-                    states = self._model(**batch).last_hidden_state
-                vectors[rows] = pool(states.float(), batch["attention_mask"], self.folder.pooling).cpu().numpy()
+                    out = self._model(**batch, output_hidden_states="middle" in views)
+                last = out.last_hidden_state.float()
+                hidden = out.hidden_states
+                middle = None if hidden is None else hidden[middle_layer(len(hidden) - 1)].float()
+                words = [first_word(ids, special) for ids in some]
+                for view in views:
+                    pooled = view_vectors(view, last, middle, batch["attention_mask"], words, self.folder.pooling)
+                    vectors[view][rows] = pooled.cpu().numpy()
                 done += len(rows)
                 if progress is not None:
                     progress(done, len(texts))
@@ -114,22 +165,6 @@ class Encoder:
     @cached_property
     def _model(self) -> Any:
         return read_encoder(self.folder).to(self.device.torch).eval()
-
-
-def read_tokenizer(folder: EncoderFolder) -> Any:
-    """The encoder's tokenizer.
-
-    Raises:
-        EncoderError: There is none in the folder.
-    """
-    # The fast tokenizers warn and may hang when a process forks after they used threads of their own.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(folder.path)
-    except (OSError, ValueError, KeyError) as error:
-        raise EncoderError(f'[training] encoder "{folder.name}" has no readable tokenizer: {_line(error)}') from error
 
 
 def read_encoder(folder: EncoderFolder) -> Any:
@@ -147,7 +182,7 @@ def read_encoder(folder: EncoderFolder) -> Any:
         with quiet_transformers():
             model, told = AutoModel.from_pretrained(folder.path, dtype=torch.float32, output_loading_info=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise EncoderError(f'[training] encoder "{folder.name}" cannot be read: {_line(error)}') from error
+        raise EncoderError(f'[training] encoder "{folder.name}" cannot be read: {first_line(error)}') from error
     require_weights(folder, told["missing_keys"])
     return model
 
@@ -163,58 +198,5 @@ def require_weights(folder: EncoderFolder, missing: Sequence[str]) -> None:
         )
 
 
-def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[list[int]]:
-    """Token ids of each text, cut at `max_length`; of a text without any, one that stands for unknown."""
-    if not texts:
-        return []
-    # Half of a surrogate pair is no text, and tokenizers fail on it.
-    whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-    encoded = tokenizer(whole, truncation=True, max_length=max_length, return_attention_mask=False)["input_ids"]
-    stand_in = next(token for token in (tokenizer.unk_token_id, tokenizer.eos_token_id, 0) if token is not None)
-    return [ids or [stand_in] for ids in encoded]
-
-
-def batches_by_length(lengths: Sequence[int], tokens: int) -> Iterator[NDArray[np.int64]]:
-    """Rows in batches of like length, the longest first; a batch, padded, holds at most `tokens` tokens or one text."""
-    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
-    start = 0
-    while start < len(order):
-        size = max(1, tokens // max(1, lengths[int(order[start])]))
-        yield order[start : start + size]
-        start += size
-
-
-def pad(tokenizer: Any, tokens: list[list[int]], device: Device) -> "dict[str, torch.Tensor]":
-    """Token ids and attention mask (B, T) int64, padded on the right with the tokenizer's own token."""
-    import torch
-
-    width = max(len(ids) for ids in tokens)
-    filler = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    ids = torch.full((len(tokens), width), filler, dtype=torch.int64)
-    mask = torch.zeros((len(tokens), width), dtype=torch.int64)
-    for row, sequence in enumerate(tokens):
-        ids[row, : len(sequence)] = torch.tensor(sequence)
-        mask[row, : len(sequence)] = 1
-    return {"input_ids": ids.to(device.torch), "attention_mask": mask.to(device.torch)}
-
-
-def pool(states: "torch.Tensor", mask: "torch.Tensor", pooling: str) -> "torch.Tensor":
-    """Token vectors (B, T, D) as one vector of length 1 each (B, D); padding takes no part."""
-    import torch
-
-    kept = mask.unsqueeze(-1).to(states.dtype)
-    if pooling == "cls":
-        pooled = states[:, 0]
-    elif pooling == "max":
-        pooled = states.masked_fill(kept == 0, -torch.inf).amax(dim=1)
-    else:
-        pooled = (states * kept).sum(dim=1) / kept.sum(dim=1).clamp(min=1)
-    return torch.nn.functional.normalize(pooled, dim=1)
-
-
 def _from(progress: Progress | None, start: int, total: int) -> Progress | None:
     return None if progress is None else (lambda done, _: progress(start + done, total))
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
