@@ -51,7 +51,7 @@ def draw_round(
     n_control = round(n_train * settings.control_share)
     holdout, control = shuffled[:n_holdout], shuffled[n_holdout : n_holdout + n_control]
     rest = np.isin(pool.ids, shuffled[n_holdout + n_control :])
-    selection = choose(_part(pool, rest), n_train - n_control, np.random.default_rng([settings.seed, number, 1]))
+    selection = choose(pool.take(rest), n_train - n_control, np.random.default_rng([settings.seed, number, 1]))
     arms = [
         [Drawn(str(one), "selected", selection.reason, float(score)) for one, score in _scored(selection)],
         [Drawn(str(one), "control", "Drawn at random, to show what choosing saves.", None) for one in control],
@@ -62,16 +62,6 @@ def draw_round(
 
 def _scored(selection: Selection) -> list[tuple[str, float]]:
     return list(zip(selection.ids.tolist(), selection.scores.tolist(), strict=True))
-
-
-def _part(pool: Pool, keep: np.ndarray) -> Pool:
-    return Pool(
-        ids=pool.ids[keep],
-        probabilities=None if pool.probabilities is None else pool.probabilities[keep],
-        embeddings=None if pool.embeddings is None else pool.embeddings[keep],
-        labelled_embeddings=pool.labelled_embeddings,
-        clusters=None if pool.clusters is None else pool.clusters[keep],
-    )
 
 
 def _interleave(arms: Sequence[Sequence[Drawn]]) -> list[Drawn]:

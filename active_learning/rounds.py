@@ -20,24 +20,21 @@ from active_learning.audit_labels import audit_labels
 from active_learning.changed import draw_changed, without_changed
 from active_learning.draw import Drawn, draw_round
 from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model, metrics_json, score_pool
-from active_learning.pool import Pool
+from active_learning.read_pool import as_pool
 from active_learning.settings import LearningSettings
 from active_learning.strategies import NEED_A_MODEL, strategy, strategy_or_random
 from labeling.audit import TooFewClasses
 from labeling.pull import pull
 from labeling.push import push
 from labeling.studio_project import StudioProject
-from store import assignments, labels, models, pool, predictions, records, rounds, splits
+from store import assignments, models, pool, predictions, rounds, splits
 from store.curation.curate import curate_when_new
 from store.curation.settings import CurationSettings
 from store.database import Store
-from store.embeddings import StoredVectors
 from store.errors import RequestError
 from store.label_schema import LabelSchema
 from store.snapshots import NothingLabelled
-from training.encoder import Encoder
 from training.errors import TooFewLabels
-from training.examples import Inputs
 
 Say = Callable[[str], None]
 
@@ -172,7 +169,7 @@ def _draw_new(
     held_out = sum(row["records"] for row in splits.split_counts(bench.store).to_pylist() if row["split"] != "train")
     left = current.size - sum(one.purpose != "holdout" for one in changed)
     settings = replace(bench.settings, size=left, strategy=current.strategy, seed=current.seed)
-    choices = as_pool(bench.store, bench.settings, new, model)
+    choices = as_pool(bench.store, bench.schema, bench.settings, new, model)
     drawn = draw_round(
         choices,
         settings,
@@ -181,34 +178,6 @@ def _draw_new(
         holdout_wanted=max(0, settings.holdout - held_out),
     )
     return changed + drawn, current.strategy in NEED_A_MODEL and choices.probabilities is None
-
-
-def as_pool(store: Store, settings: LearningSettings, candidates: pa.Table, model: models.Model | None) -> Pool:
-    """The pool's rows as a strategy takes them: embedded, and with the current model's probabilities if it has some."""
-    ids = np.array(candidates["record_id"].to_pylist(), dtype=np.str_)
-    encoder = Encoder(settings.encoder, StoredVectors(store))
-    hashes = np.array(candidates["content_hash"].to_pylist(), dtype=np.str_)
-    embedded = encoder.embed(Inputs(ids=ids, texts=candidates["text"].to_pylist(), content_hashes=hashes))
-    probabilities = None
-    if model is not None:
-        known, said = predictions.predictions(store, model.model_id)
-        place = {one: row for row, one in enumerate(known)}
-        probabilities = said[[place[one] for one in ids.tolist()]]
-    return Pool(
-        ids=ids,
-        probabilities=probabilities,
-        embeddings=embedded.vectors,
-        labelled_embeddings=_labelled_vectors(store, encoder),
-        clusters=np.array(candidates["cluster_id"].to_pylist(), dtype=np.str_),
-    )
-
-
-def _labelled_vectors(store: Store, encoder: Encoder) -> np.ndarray | None:
-    # What is held out teaches the model nothing, so it covers nothing.
-    held_out = {row["record_id"] for row in splits.splits(store).to_pylist() if row["split"] != "train"}
-    labelled = [one for one in labels.labels(store)["record_id"].to_pylist() if one not in held_out]
-    _, vectors = StoredVectors(store).get(encoder.key, records.records(store, labelled)["content_hash"].to_pylist())
-    return vectors if len(vectors) else None
 
 
 def shown_predictions(store: Store, model: models.Model | None, ids: list[str]) -> dict[str, np.ndarray]:

@@ -9,7 +9,8 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-from active_learning.pool import Floats, row_slices
+from active_learning.chunks import row_slices
+from active_learning.pool import Floats
 
 Vectors = npt.NDArray[np.float32]
 Groups = npt.NDArray[np.int64]

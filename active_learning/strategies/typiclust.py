@@ -8,9 +8,10 @@ import heapq
 import numpy as np
 import numpy.typing as npt
 
-from active_learning.pool import Pool, Selection, row_slices
+from active_learning.chunks import row_slices
+from active_learning.pool import Pool, Selection
 from active_learning.strategies.grouping import Groups, Vectors, k_means, unit_rows
-from active_learning.strategies.seeded_order import Positions, canonical_rows, draw_seed, one_of_each_cluster
+from active_learning.strategies.seeded_order import Positions, canonical_order, draw_seed, one_of_each_cluster
 
 DISTANCES_AT_ONCE = 4_000_000
 REASON = "Typical of a region that has no label yet."
@@ -51,7 +52,11 @@ def typiclust(
     if n <= 0:
         return Selection(pool.ids[:0], np.empty(0), REASON)
     vectors = unit_rows(embeddings[looked_at])
-    labelled = vectors[:0] if pool.labelled_embeddings is None else unit_rows(canonical_rows(pool.labelled_embeddings))
+    labelled = (
+        vectors[:0]
+        if pool.labelled_embeddings is None
+        else unit_rows(pool.labelled_embeddings[canonical_order(pool.labelled_embeddings)])
+    )
     groups = k_means(np.concatenate([labelled, vectors]), min(len(labelled) + n, max_groups), seed)
     chosen, scores = _typical_of_groups(vectors, groups[len(labelled) :], groups[: len(labelled)], n, neighbours)
     return Selection(pool.ids[looked_at[chosen]], scores, REASON)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from active_learning.pool import Floats, Pool, Selection, row_slices
+from active_learning.chunks import row_slices
+from active_learning.pool import Floats, Pool, Selection
 from active_learning.strategies.seeded_order import best_of_each_cluster, draw_seed
 
 RowScores = Callable[[Floats], Floats]  # (rows, K) probabilities -> (rows,) in [0, 1], higher is less certain

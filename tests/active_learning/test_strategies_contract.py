@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from active_learning import pool as pool_module
+from active_learning import chunks
 from active_learning.pool import Pool, PoolError
 from active_learning.strategies import STRATEGIES, Strategy, UnknownStrategy, strategy, strategy_or_random
 
@@ -94,7 +94,7 @@ class StrategyContract:
 
     def test_the_order_of_rows_changes_nothing_in_a_pool_larger_than_a_chunk(self) -> None:
         pool = large_pool(3000)
-        with patch.object(pool_module, "ROWS_AT_ONCE", 512):
+        with patch.object(chunks, "ROWS_AT_ONCE", 512):
             first = self.strategy(pool, 50, np.random.default_rng(3))
             order = np.random.default_rng(1).permutation(3000)
             second = self.strategy(reordered(pool, order), 50, np.random.default_rng(3))
