@@ -6,16 +6,17 @@ from store.database import Store
 from store.page_decisions import BINDING
 from store.versions import VERSIONS
 
-POOL = f"""
-WITH versions AS MATERIALIZED ({VERSIONS}),
-outdated AS (SELECT record_id FROM versions WHERE NOT is_present),
-left_out AS (
+NOT_TO_ASK = f"""
     SELECT record_id
     FROM ({BINDING})
     SEMI JOIN (SELECT page_id FROM page_decisions WHERE NOT may_label) AS forbidding USING (page_id)
     UNION SELECT record_id FROM set_aside
-    UNION SELECT record_id FROM outdated
-),
+"""
+
+POOL = f"""
+WITH versions AS MATERIALIZED ({VERSIONS}),
+outdated AS (SELECT record_id FROM versions WHERE NOT is_present),
+left_out AS ({NOT_TO_ASK} UNION SELECT record_id FROM outdated),
 placed AS MATERIALIZED (
     SELECT records.record_id, text, content_hash,
            coalesce(cluster_id, records.record_id) AS cluster_id,
@@ -124,6 +125,11 @@ def pool(store: Store) -> pa.Table:
     asked about again and that people declined is not asked about any more.
     """
     return store.read(POOL)
+
+
+def not_to_ask(store: Store) -> set[str]:
+    """Records that curation set aside, or that may not be labelled (as `refresh_rights` last decided)."""
+    return set(store.read(NOT_TO_ASK)["record_id"].to_pylist())
 
 
 def cluster_of(store: Store) -> dict[str, str]:
