@@ -5,19 +5,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 CONTROL = "random"
 
 
 @dataclass(frozen=True)
 class Point:
-    """One measurement on the holdout: a model of the `n_labels` labels that `strategy` chose under `seed`."""
+    """One measurement on the holdout: a model of the `n_labels` labels that `strategy` chose under `seed`.
+
+    `rung` is the rung of the ladder that was fitted; empty where nobody said which.
+    """
 
     strategy: str
     seed: int
     n_labels: int
     accuracy: float
     macro_f1: float
+    rung: str = ""
+
+
+@dataclass(frozen=True)
+class Band:
+    """A mean over the seeds at one number of labels, with its 95 % interval by Student's t; NaN for a single seed."""
+
+    n_labels: int
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -40,54 +57,86 @@ class Difference:
 class Curves:
     """Every point of every arm and seed.
 
+    Each strategy was played with each rung; where a method takes a rung, the first one is meant without it.
+
     Attributes:
-        strategies: The arms; the control arm is the first.
+        strategies: The first is the control arm.
         seeds: Every arm was played with each of them.
-        points: By arm, then seed, then number of labels.
+        points: By rung, then strategy, then seed, then number of labels.
+        rungs: The rungs of the ladder, at least one.
     """
 
     strategies: tuple[str, ...]
     seeds: tuple[int, ...]
     points: tuple[Point, ...]
+    rungs: tuple[str, ...] = ("",)
 
-    def curve(self, strategy: str, seed: int) -> list[Point]:
+    @property
+    def arms(self) -> tuple[tuple[str, str], ...]:
+        """(strategy, rung) of every arm; of each rung the control arm first."""
+        return tuple((name, rung) for rung in self.rungs for name in self.strategies)
+
+    def arm_name(self, strategy: str, rung: str) -> str:
+        """What an arm is called: its strategy, and its rung where several were played."""
+        return f"{strategy}, {rung}" if len(self.rungs) > 1 else strategy
+
+    def curve(self, strategy: str, seed: int, rung: str | None = None) -> list[Point]:
         """One arm's points under one seed, by number of labels."""
-        return [point for point in self.points if point.strategy == strategy and point.seed == seed]
+        wanted = (strategy, seed, self.rungs[0] if rung is None else rung)
+        return [point for point in self.points if (point.strategy, point.seed, point.rung) == wanted]
 
-    def mean_curve(self, strategy: str) -> list[tuple[int, float, float]]:
+    def values(self, strategy: str, rung: str | None = None) -> tuple[list[int], Floats]:
+        """The numbers of labels (R,), and the accuracy (S, R) of each seed there."""
+        curves = [self.curve(strategy, seed, rung) for seed in self.seeds]
+        return [point.n_labels for point in curves[0]], np.array([[p.accuracy for p in curve] for curve in curves])
+
+    def mean_curve(self, strategy: str, rung: str | None = None) -> list[tuple[int, float, float]]:
         """(number of labels, mean accuracy, mean macro-F1 over the seeds) of one arm."""
-        curves = [self.curve(strategy, seed) for seed in self.seeds]
+        curves = [self.curve(strategy, seed, rung) for seed in self.seeds]
         return [
             (at[0].n_labels, float(np.mean([p.accuracy for p in at])), float(np.mean([p.macro_f1 for p in at])))
             for at in zip(*curves, strict=True)
         ]
 
-    def areas(self, strategy: str) -> tuple[float, ...]:
-        """The area under each seed's accuracy curve over its range of labels: a mean accuracy, in [0, 1]."""
-        curves = [self.curve(strategy, seed) for seed in self.seeds]
-        return tuple(area([p.n_labels for p in curve], [p.accuracy for p in curve]) for curve in curves)
+    def bands(self, strategy: str, rung: str | None = None) -> list[Band]:
+        """The mean accuracy of one arm with its 95 % interval over the seeds, by number of labels."""
+        sizes, values = self.values(strategy, rung)
+        return [Band(size, *mean_interval(at)) for size, at in zip(sizes, values.T, strict=True)]
 
-    def against_control(self, strategy: str) -> Difference:
-        """What choosing by `strategy` saved over drawing at random with the same seeds, rounds and holdout."""
-        return difference(self.areas(strategy), self.areas(CONTROL))
+    def areas(self, strategy: str, rung: str | None = None) -> tuple[float, ...]:
+        """The area under each seed's accuracy curve over its range of labels: a mean accuracy, in [0, 1]."""
+        sizes, values = self.values(strategy, rung)
+        return tuple(area(sizes, curve.tolist()) for curve in values)
+
+    def against_control(self, strategy: str, rung: str | None = None) -> Difference:
+        """What choosing by `strategy` saved over drawing at random with the same rung, seeds, rounds and holdout."""
+        return difference(self.areas(strategy, rung), self.areas(CONTROL, rung))
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it; the interval of a single seed is null."""
-        arms = {}
-        for strategy in self.strategies:
-            gain = self.against_control(strategy)
-            arms[strategy] = {
-                "curve": [
-                    dict(zip(("n_labels", "accuracy", "macro_f1"), at, strict=True)) for at in self.mean_curve(strategy)
-                ],
-                "areas": list(self.areas(strategy)),
-                "against_control": {
-                    "per_seed": list(gain.per_seed),
-                    "mean": gain.mean,
-                    "interval": None if np.isnan(gain.low) else [gain.low, gain.high],
-                },
-            }
-        return {"seeds": list(self.seeds), "control": CONTROL, "arms": arms}
+        return {
+            "seeds": list(self.seeds),
+            "control": CONTROL,
+            "arms": {self.arm_name(*arm): self._arm_as_dict(*arm) for arm in self.arms},
+        }
+
+    def _arm_as_dict(self, strategy: str, rung: str) -> dict[str, Any]:
+        gain = self.against_control(strategy, rung)
+        points = zip(self.mean_curve(strategy, rung), self.bands(strategy, rung), strict=True)
+        return {
+            "strategy": strategy,
+            "rung": rung,
+            "curve": [
+                {"n_labels": n, "accuracy": accuracy, "macro_f1": f1, "interval": _or_none(band.low, band.high)}
+                for (n, accuracy, f1), band in points
+            ],
+            "areas": list(self.areas(strategy, rung)),
+            "against_control": {
+                "per_seed": list(gain.per_seed),
+                "mean": gain.mean,
+                "interval": _or_none(gain.low, gain.high),
+            },
+        }
 
 
 def area(n_labels: Sequence[int], values: Sequence[float]) -> float:
@@ -100,10 +149,19 @@ def area(n_labels: Sequence[int], values: Sequence[float]) -> float:
 def difference(arm: Sequence[float], control: Sequence[float]) -> Difference:
     """`arm` less `control`, pair by pair, with the 95 % interval of the mean."""
     per_seed = np.subtract(arm, control)
-    mean = float(per_seed.mean())
-    if len(per_seed) < 2:
-        return Difference(tuple(per_seed.tolist()), mean, float("nan"), float("nan"))
+    return Difference(tuple(per_seed.tolist()), *mean_interval(per_seed))
+
+
+def mean_interval(values: Floats) -> tuple[float, float, float]:
+    """The mean of values (S,), and its 95 % interval by Student's t; NaN for a single value."""
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, float("nan"), float("nan")
     from scipy.stats import t
 
-    reach = float(t.ppf(0.975, len(per_seed) - 1) * per_seed.std(ddof=1) / np.sqrt(len(per_seed)))
-    return Difference(tuple(per_seed.tolist()), mean, mean - reach, mean + reach)
+    reach = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return mean, mean - reach, mean + reach
+
+
+def _or_none(low: float, high: float) -> list[float] | None:
+    return None if np.isnan(low) else [low, high]

@@ -2,8 +2,10 @@
 
 import csv
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +16,14 @@ from tilth.people import learning_settings
 from tilth.project import Project
 
 if TYPE_CHECKING:
-    from active_learning.learning_curves import Curves
+    from active_learning.labels_needed import Needed
+    from active_learning.learning_curves import Band, Curves
     from active_learning.simulate import Corpus
     from tilth.cli.console import Advance
+
+
+class WrongNumber(RequestError):
+    """An option names no number that can be meant."""
 
 
 class NothingToPlayWith(RequestError):
@@ -24,74 +31,161 @@ class NothingToPlayWith(RequestError):
 
 
 @dataclass(frozen=True)
-class Played:
+class Asked:
+    """What is to be played.
+
+    Attributes:
+        strategies: Against `random`, which is always played.
+        models: Rungs of the ladder, or `auto`; the project's own where there is none.
+        sizes: How many labels there are after each round.
+        seeds: How many, from 0.
+        wanted: Accuracies of which to say how many labels they need.
+        jobs: How many processes.
+    """
+
+    strategies: Sequence[str]
+    sizes: tuple[int, ...]
+    models: Sequence[str] = ()
+    seeds: int = 3
+    wanted: Sequence[float] = ()
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as the command line prints it."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+@dataclass(frozen=True)
+class Shown:
     """What a simulation showed, as the command line says it."""
 
     curves: "Curves"
-    columns: list[str]
-    rows: list[list[Any]]
+    needed: "list[Needed]"
+    tables: list[Table]
     lines: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """For programs."""
-        return self.curves.as_dict()
+        return self.curves.as_dict() | {"needed": [one.as_dict() for one in self.needed]}
 
 
 def simulate_project(
-    project: Project,
-    strategies: Sequence[str],
-    *,
-    rounds: int,
-    size: int,
-    seeds: int,
-    file: Path | None,
-    text: str,
-    label: str,
-    advance: "Advance",
-) -> Played:
+    project: Project, asked: Asked, *, file: Path | None, text: str, label: str, advance: "Advance"
+) -> Shown:
     """Play strategies against random choice, and say what choosing saved.
 
     A simulation that was killed goes on where it stopped: its rounds are kept in `simulations/` of the project,
-    a file for each choice of labels, rounds and model.
+    a file for each choice of labels, rounds and model, and the vectors of its texts beside them.
 
     Raises:
         NothingToPlayWith: The project has no labels, or the file has none.
         SimulationError: There are too few of them for so many rounds.
+        RequestError: There is no such model.
     """
-    from active_learning.learning_curves import CONTROL
+    from active_learning.labels_needed import labels_needed
     from active_learning.simulate import Schedule, simulate
+    from active_learning.simulation_vectors import FolderVectors
     from training import classifier
     from training.encoder import Encoder
-    from training.vector_cache import MemoryCache
 
     settings = learning_settings(project)
+    schedule = Schedule(asked.sizes)
     corpus = _of_project(project) if file is None else _of_file(file, text, label)
-    cache = MemoryCache()
-    embedded = Encoder(settings.encoder, cache).embed(corpus.inputs())
     folder = project.folder / "simulations"
-    folder.mkdir(exist_ok=True)
+    cache = FolderVectors(folder / "vectors")
+    rungs = {
+        name: partial(classifier, name, corpus.classes, settings.encoder, cache=cache)
+        for name in asked.models or (settings.model,)
+    }
+    for make in rungs.values():
+        make()  # refuses a name that is none before anything is embedded
+    encoder = Encoder(settings.encoder, cache)
+    embedded = encoder.embed_views(corpus.inputs(), encoder.views())["sentence"]
     curves = simulate(
         replace(corpus, embeddings=embedded.vectors),
-        strategies,
-        Schedule.even(size, size, rounds),
-        seeds=range(seeds),
-        classifier=classifier(settings.model, corpus.classes, settings.encoder, cache=cache),
+        asked.strategies,
+        schedule,
+        seeds=range(asked.seeds),
+        rungs=rungs,
+        jobs=asked.jobs,
         logs=folder,
         progress=advance,
     )
-    means = {name: curves.mean_curve(name) for name in curves.strategies}
-    return Played(
-        curves,
-        columns=["labels", *curves.strategies],
-        rows=[[n, *(means[name][i][1] for name in curves.strategies)] for i, (n, _, _) in enumerate(means[CONTROL])],
-        lines=[_saved(curves, name) for name in curves.strategies if name != CONTROL],
-    )
+    needed = labels_needed(curves, asked.wanted)
+    return Shown(curves, needed, _tables(curves, needed), _lines(curves))
 
 
-def _saved(curves: "Curves", name: str) -> str:
-    found = curves.against_control(name)
+def as_sizes(written: str) -> tuple[int, ...]:
+    """The numbers of labels that "25,50,75" names.
+
+    Raises:
+        WrongNumber: One is no whole number.
+    """
+    return tuple(int(_number(one, "--schedule", int)) for one in written.split(","))
+
+
+def as_accuracies(written: Sequence[str]) -> tuple[float, ...]:
+    """The accuracies that are written there.
+
+    Raises:
+        WrongNumber: One is no number between 0 and 1.
+    """
+    found = tuple(float(_number(one, "--want", float)) for one in written)
+    for one in found:
+        if not 0 < one <= 1:
+            raise WrongNumber(f"--want {one:g}: an accuracy is more than 0 and at most 1, such as 0.9.")
+    return found
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    import psutil
+
+    process = psutil.Process()
+    return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else os.cpu_count() or 1
+
+
+def _number(written: str, option: str, kind: Callable[[str], float]) -> float:
+    try:
+        return kind(written.strip())
+    except ValueError as error:
+        raise WrongNumber(f"{option}: {written.strip()!r} is no number; write them with commas between.") from error
+
+
+def _tables(curves: "Curves", needed: "list[Needed]") -> list[Table]:
+    bands = [curves.bands(*arm) for arm in curves.arms]
+    names = [curves.arm_name(*arm) for arm in curves.arms]
+    rows: list[list[Any]] = [[at[0].n_labels, *map(_band, at)] for at in zip(*bands, strict=True)]
+    interval = " and its 95% interval over them" if len(curves.seeds) > 1 else ""
+    tables = [
+        Table(f"Accuracy by number of labels, mean of {len(curves.seeds)} seeds{interval}", ["labels", *names], rows)
+    ]
+    if needed:
+        rows = [[one.wanted, curves.arm_name(one.strategy, one.rung), one.said(), one.share_said()] for one in needed]
+        tables.append(Table("Labels needed", ["accuracy", "arm", "labels", "of random's"], rows))
+    return tables
+
+
+def _band(at: "Band") -> str:
+    return f"{at.mean:.3f}" if at.low != at.low else f"{at.mean:.3f} ({at.low:.3f} to {at.high:.3f})"  # NaN: one seed
+
+
+def _lines(curves: "Curves") -> list[str]:
+    from active_learning.learning_curves import CONTROL
+
+    return [_saved(curves, name, rung) for name, rung in curves.arms if name != CONTROL]
+
+
+def _saved(curves: "Curves", name: str, rung: str) -> str:
+    found = curves.against_control(name, rung)
     interval = f" (95% interval {found.low:+.3f} to {found.high:+.3f})" if len(found.per_seed) > 1 else " (one seed)"
-    return f"{name} against random: {found.mean:+.3f} area under the accuracy curve{interval}."
+    arm = curves.arm_name(name, rung)
+    return f"{arm} against random: {found.mean:+.3f} area under the accuracy curve{interval}."
 
 
 def _of_project(project: Project) -> "Corpus":

@@ -68,40 +68,60 @@ def loop(
 
 def simulate(
     context: typer.Context,
-    strategies: Annotated[str, typer.Option(help="Strategies to play, with commas between.")] = "auto",
+    strategies: Annotated[
+        list[str] | None,
+        typer.Option("--strategy", "--strategies", help="What to play against random: several, or with commas."),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", help="What is fitted, auto too: several, or with commas. [training] model unless given."
+        ),
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How many rounds.")] = 7,
     size: Annotated[int, typer.Option(min=1, help="How many labels a round.")] = 100,
+    schedule: Annotated[
+        str | None, typer.Option(help="Instead: how many labels there are after each round, such as 25,50,75.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
+    want: Annotated[
+        list[str] | None, typer.Option(help="An accuracy of which to say how many labels it needs: several, or commas.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="How many processes; one for each processor.")] = None,
     file: Annotated[Path | None, typer.Option(help="A labelled CSV instead of the project's own labels.")] = None,
     text: Annotated[str, typer.Option(help="With --file: the column with the text.")] = "text",
     label: Annotated[str, typer.Option(help="With --file: the column with the label.")] = "label",
     as_json: Json = False,
 ) -> None:
-    """Play strategies on labels you have.
+    """Play strategies and models on labels you have.
 
-    Each against random choice, with the same seeds and the same holdout; it says what choosing saved. What was played
+    Each against random choice with the same model, seeds and holdout; it says what choosing saved. What was played
     is kept in simulations/ of the project, and not played again.
     """
-    from tilth.simulation import simulate_project
+    from tilth.simulation import Asked, as_accuracies, as_sizes, processors, simulate_project
 
+    asked = Asked(
+        strategies=_several(strategies) or ["auto"],
+        models=_several(models),
+        sizes=as_sizes(schedule) if schedule is not None else tuple(size * (one + 1) for one in range(rounds)),
+        seeds=seeds,
+        wanted=as_accuracies(_several(want)),
+        jobs=jobs or processors(),
+    )
     with progress("rounds played") as advance:
-        played = simulate_project(
-            context.obj,
-            strategies.split(","),
-            rounds=rounds,
-            size=size,
-            seeds=seeds,
-            file=file,
-            text=text,
-            label=label,
-            advance=advance,
-        )
+        shown = simulate_project(context.obj, asked, file=file, text=text, label=label, advance=advance)
     if as_json:
-        print_json(played.as_dict())
+        print_json(shown.as_dict())
         return
-    print_rows("Accuracy by number of labels, mean over seeds", played.columns, played.rows)
-    for line in played.lines:
+    for table in shown.tables:
+        print_rows(table.title, table.columns, table.rows)
+    for line in shown.lines:
         say(line)
+
+
+def _several(given: list[str] | None) -> list[str]:
+    """The values of an option that may stand several times, and have commas between."""
+    return list(dict.fromkeys(name.strip() for some in given or [] for name in some.split(",") if name.strip()))
 
 
 def add_verbs(app: typer.Typer) -> None:
