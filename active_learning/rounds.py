@@ -19,13 +19,17 @@ import pyarrow as pa
 from active_learning.audit_labels import audit_labels
 from active_learning.changed import draw_changed, without_changed
 from active_learning.draw import Drawn, draw_round
+from active_learning.draw_again import SECOND_OPINION, labelled_now
 from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model, metrics_json, score_pool
+from active_learning.opened_again import close_again, open_again, opened, opened_states
 from active_learning.read_pool import as_pool
 from active_learning.settings import LearningSettings
 from active_learning.strategies import NEED_A_MODEL, strategy, strategy_or_random
+from labeling.answers import RELOOK
 from labeling.audit import TooFewClasses
 from labeling.pull import pull
 from labeling.push import push
+from labeling.second_opinion import open_for_more
 from labeling.studio_project import StudioProject
 from store import assignments, models, pool, predictions, rounds, splits
 from store.curation.curate import curate_when_new
@@ -37,6 +41,8 @@ from store.snapshots import NothingLabelled
 from training.errors import TooFewLabels
 
 Say = Callable[[str], None]
+NEW = ("selected", "control", "holdout")
+ASKED_AGAIN = (RELOOK, SECOND_OPINION)
 
 
 class PoolEmpty(RequestError):
@@ -76,8 +82,14 @@ def run_round(bench: Bench) -> rounds.Round:
         settings = bench.settings
         keep_up(bench.store, bench.curation)
         require_round(bench.store, settings)
+        answers = settings.budget or settings.size * settings.annotators_per_record
         current = rounds.begin_round(
-            bench.store, first_step="score", strategy=settings.strategy, size=settings.size, seed=settings.seed
+            bench.store,
+            first_step="score",
+            strategy=settings.strategy,
+            size=max(1, answers // settings.annotators_per_record),
+            seed=settings.seed,
+            numbers={"budget": answers},
         )
         bench.say(f"Round {current.number} begins.")
     else:
@@ -128,8 +140,11 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
     changed = draw_changed(candidates, bench.schema, bench.settings, current.size)
     drawn, blind = _draw_new(bench, current, without_changed(candidates), model, changed)
     cluster = dict(zip(candidates["record_id"].to_pylist(), candidates["cluster_id"].to_pylist(), strict=True))
-    shown = shown_predictions(bench.store, model, [one.record_id for one in drawn])
-    counts = {purpose: sum(one.purpose == purpose for one in drawn) for purpose in ("selected", "control", "holdout")}
+    sent = [one for one in drawn if not one.opens]
+    # What is asked again is asked without a model's answer on it: an opinion is to be one's own.
+    shown = shown_predictions(bench.store, model, [one.record_id for one in sent if one.purpose in NEW])
+    counts = {purpose: sum(one.purpose == purpose for one in drawn) for purpose in NEW}
+    again = {purpose: n for purpose in ASKED_AGAIN if (n := sum(one.purpose == purpose for one in drawn))}
     held = [one.record_id for one in drawn if one.purpose == "holdout"]
     with bench.store.transaction():
         splits.assign_splits(
@@ -145,16 +160,23 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
         )
         assignments.intend(
             bench.store,
-            assignment_rows(bench.schema, current.round_id, drawn, model, shown),
+            assignment_rows(bench.schema, current.round_id, sent, model, shown),
             studio=bench.project.client.studio,
             project_id=bench.project.id,
         )
-        moved = rounds.move_round(bench.store, current.round_id, "push", {"asked": counts, "changed": len(changed)})
+        numbers = {"asked": counts | again, "changed": len(changed)}
+        numbers |= open_again(bench.store, [one for one in drawn if one.opens])
+        moved = rounds.move_round(bench.store, current.round_id, "push", numbers)
     by = "random, since there is no model yet" if blind else current.strategy
     bench.say(
         f"Chosen: {counts['selected']} by {by}, {counts['control']} at random to train on, "
         f"{counts['holdout']} at random to measure with."
     )
+    if again:
+        bench.say(
+            f"Asked again, where that tells more than a new record: {again.get(RELOOK, 0)} doubted labels, "
+            f"{again.get(SECOND_OPINION, 0)} others for a second opinion."
+        )
     if changed:
         bench.say(f"{len(changed)} of them come first: their text changed since people were asked.")
     return moved
@@ -167,8 +189,14 @@ def _draw_new(
     if not new.num_rows:
         return changed, False
     held_out = sum(row["records"] for row in splits.split_counts(bench.store).to_pylist() if row["split"] != "train")
-    left = current.size - sum(one.purpose != "holdout" for one in changed)
-    settings = replace(bench.settings, size=left, strategy=current.strategy, seed=current.seed)
+    # Rounds of before answers were counted have a size alone.
+    budget = current.numbers.get("budget", current.size * bench.settings.annotators_per_record)
+    left = budget - sum(one.answers_wanted for one in changed if one.purpose != "holdout")
+    settings = replace(bench.settings, strategy=current.strategy, seed=current.seed)
+    where = bench.project
+    labelled = None
+    if settings.ask_again:
+        labelled = labelled_now(bench.store, bench.schema, model, studio=where.client.studio, project_id=where.id)
     choices = as_pool(bench.store, bench.schema, bench.settings, new, model)
     drawn = draw_round(
         choices,
@@ -176,6 +204,8 @@ def _draw_new(
         current.number,
         strategy_or_random(current.strategy, choices),
         holdout_wanted=max(0, settings.holdout - held_out),
+        labelled=labelled,
+        answers=max(0, left),
     )
     return changed + drawn, current.strategy in NEED_A_MODEL and choices.probabilities is None
 
@@ -203,7 +233,7 @@ def assignment_rows(
     shown = {one.record_id: shown[one.record_id] for one in drawn if not one.suggestion and one.record_id in shown}
     rows = [
         {
-            "assignment_id": assignments.assignment_id(one.record_id, one.purpose, round_id),
+            "assignment_id": one.assignment or assignments.assignment_id(one.record_id, one.purpose, round_id),
             "record_id": one.record_id,
             "round_id": round_id,
             "purpose": one.purpose,
@@ -232,7 +262,9 @@ def _prediction_json(schema: LabelSchema, one: Drawn, probabilities: np.ndarray 
 def _push(bench: Bench, current: rounds.Round) -> rounds.Round:
     chosen = assignments.assignments(bench.store, round_id=current.round_id)
     pushed = push(bench.store, bench.project, chosen.select(assignments.GIVEN_COLUMNS.names))
-    bench.say(f"Sent to Label Studio: {pushed.created} tasks.")
+    more = open_for_more(bench.store, bench.project, opened(current))
+    for_another = f", {more} opened for another person" if more else ""
+    bench.say(f"Sent to Label Studio: {pushed.created} tasks{for_another}.")
     return rounds.move_round(bench.store, current.round_id, "wait")
 
 
@@ -243,12 +275,12 @@ def _wait(bench: Bench, current: rounds.Round) -> rounds.Round | None:
         # Who takes `repeat_share` back is no longer kept waiting for somebody who is not there.
         most = settings.annotators_per_record + (settings.repeat_share > 0)
         assignments.want_at_most(bench.store, current.round_id, most)
+        if not settings.ask_again:
+            close_again(bench.store, current)
         # A task that was deleted in Label Studio will never be answered, and is not waited for.
-        states = [
-            state
-            for state in assignments.assignments(bench.store, round_id=current.round_id)["state"].to_pylist()
-            if state not in ("lost", "withdrawn")
-        ]
+        asked = assignments.assignments(bench.store, round_id=current.round_id)["state"].to_pylist()
+        asked += opened_states(bench.store, current)
+        states = [state for state in asked if state not in ("lost", "withdrawn")]
         answered, wanted = states.count("answered"), len(states)
         if answered == wanted:
             return rounds.move_round(bench.store, current.round_id, "audit", {"answered": answered})

@@ -14,6 +14,10 @@ class LearningSettings:
         control_share: The share of each round that is drawn at random and trained on.
         annotators_per_record: How many people answer for each record.
         repeat_share: The share of a round's records that one more person answers.
+        ask_again: Whether answers go to labelled records where they tell more than new ones would.
+        budget: How many answers a round asks for besides its holdout; `size` records' worth unless given.
+        price_per_answer: What one answer of a person costs; None where nobody said.
+        value_per_point: What a point of accuracy, of 100, is worth, in the same currency; None likewise.
         seed: The seed of every draw and fit.
         model: The rung of the ladder, `probe` or `fine-tune`.
         encoder: The encoder's folder or name on the Hub.
@@ -26,6 +30,10 @@ class LearningSettings:
     control_share: float = 0.1
     annotators_per_record: int = 1
     repeat_share: float = 0.0
+    ask_again: bool = True
+    budget: int | None = None
+    price_per_answer: float | None = None
+    value_per_point: float | None = None
     seed: int = 0
     model: str = "probe"
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"

@@ -178,6 +178,24 @@ def want_at_most(store: Store, round_id: str, most: int) -> None:
         count_answers(store, ids)
 
 
+def want(store: Store, batch: pa.Table) -> None:
+    """Wait for so many people's answers to assignments that were sent: `assignment_id`, `answers_wanted`.
+
+    One that was answered by fewer waits again; one that has so many is answered.
+    """
+    rows = batch.select(["assignment_id", "answers_wanted"])
+    with store.transaction() as db, store.table("wanted_answers", rows):
+        db.execute(
+            """
+            UPDATE assignments
+            SET answers_wanted = wanted_answers.answers_wanted
+            FROM wanted_answers
+            WHERE assignments.assignment_id = wanted_answers.assignment_id
+            """
+        )
+        count_answers(store, rows["assignment_id"].to_pylist())
+
+
 def half_answered(store: Store) -> int:
     """How many records somebody has answered, and wait for another person still."""
     sent = assignments(store, states=("sent",))["assignment_id"].to_pylist()

@@ -30,13 +30,15 @@ class Round:
     finished_at: datetime | None
 
 
-def begin_round(store: Store, *, first_step: str, strategy: str, size: int, seed: int) -> Round:
-    """Open the next round; the number follows the last one's."""
+def begin_round(
+    store: Store, *, first_step: str, strategy: str, size: int, seed: int, numbers: dict[str, Any] | None = None
+) -> Round:
+    """Open the next round; the number follows the last one's. `numbers` are known before its first step."""
     with store.transaction() as db:
         number = len(rounds(store)) + 1
         db.execute(
-            "INSERT INTO rounds VALUES ($1, $2, $3, $4, $5, $6, '{}', $7, NULL)",
-            [f"round-{number:03d}", number, first_step, strategy, size, seed, utc_now()],
+            "INSERT INTO rounds VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)",
+            [f"round-{number:03d}", number, first_step, strategy, size, seed, json.dumps(numbers or {}), utc_now()],
         )
     opened = open_round(store)
     assert opened is not None

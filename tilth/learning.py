@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from store.errors import RequestError
@@ -71,17 +71,24 @@ def evaluate_project(project: Project, say: Say) -> Evaluated:
     )
 
 
-def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: int | None = None) -> Iterator[str]:
+def run_rounds(
+    project: Project, *, rounds: int, wait: bool, say: Say, budget: int | None = None, answers: int | None = None
+) -> Iterator[str]:
     """Run rounds until so many are done, the budget is spent, the pool is empty, or nobody waits for people's answers.
+
+    Args:
+        budget: How many answers the project may have asked for, all rounds together, when a further one begins.
+        answers: How many answers each new round asks for; the project file says so unless given.
 
     Raises:
         PoolEmpty: Not even one round can begin.
     """
+    from active_learning.opened_again import opened_states
     from active_learning.rounds import Bench, PoolEmpty, require_round, run_round
     from store import assignments
     from store.rounds import DONE
 
-    settings = learning_settings(project)
+    settings = replace(learning_settings(project), budget=answers)
     with project.open_store() as store:
         require_round(store, settings)  # before Label Studio is started for it
     with people(project, say) as (store, where):
@@ -109,6 +116,7 @@ def run_rounds(project: Project, *, rounds: int, wait: bool, say: Say, budget: i
                 return
             if done.state != DONE:
                 states = assignments.assignments(store, round_id=done.round_id)["state"].to_pylist()
+                states += opened_states(store, done)
                 yield (
                     f"Round {done.number} waits for people: {states.count('answered')} of {len(states)} records are "
                     f"answered at {where.url}. Run `tilth round` again when they are done.{waits_for_another(store)}"

@@ -211,7 +211,8 @@ def waits_for_another(store: "Store") -> str:
     return (
         f" {n} record{'' if one else 's'} {'was' if one else 'were'} answered and wait{'s' if one else ''} for "
         "another person, who signs in to Label Studio under an account of their own. Where there is nobody else, "
-        "say repeat_share = 0 and annotators_per_record = 1 under [labeling]; tilth round then goes on."
+        "say repeat_share = 0 and annotators_per_record = 1 under [labeling] and ask_again = false under [rounds]; "
+        "tilth round then goes on."
     )
 
 
@@ -240,6 +241,9 @@ def learning_settings(project: Project) -> Any:
         strategy=declared.rounds.strategy,
         holdout=declared.rounds.holdout,
         control_share=declared.rounds.control_share,
+        price_per_answer=declared.rounds.price_per_answer,
+        value_per_point=declared.rounds.value_per_point,
+        ask_again=declared.rounds.ask_again,
         seed=declared.rounds.seed,
         annotators_per_record=declared.labeling.annotators_per_record,
         repeat_share=declared.labeling.repeat_share,

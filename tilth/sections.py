@@ -113,6 +113,11 @@ class RoundsSection(Section):
         holdout: Records to measure with and never train on, drawn from the first round on until there are so many, at
             most a quarter of the pool a round; imported rows of other splits than train count.
         control_share: The share of `size` that is drawn at random, to show what choosing saves.
+        ask_again: Whether a round asks about labelled records again, in place of new ones, where an answer tells more.
+        price_per_answer: What one answer of a person costs, in any currency; then `tilth status` says what more labels
+            cost.
+        value_per_point: What a point of accuracy, of 100, is worth in the same currency; then it says whether they are
+            worth it.
         seed: Of every draw and fit.
     """
 
@@ -120,6 +125,9 @@ class RoundsSection(Section):
     strategy: Strategy = "auto"
     holdout: int = Field(200, ge=0)
     control_share: Share = 0.1
+    price_per_answer: float | None = Field(None, ge=0, strict=False)
+    value_per_point: float | None = Field(None, ge=0, strict=False)
+    ask_again: bool = True
     seed: int = 0
 
 

@@ -33,6 +33,14 @@ def evaluate(context: typer.Context, as_json: Json = False) -> None:
 def round_(
     context: typer.Context,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for people's answers instead of stopping there.")] = False,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many answers a new round asks for, besides those of its holdout; [rounds] size says so unless "
+            "given. They go to new records, second opinions and second looks, wherever each tells most.",
+        ),
+    ] = None,
 ) -> None:
     """Run one round of active learning.
 
@@ -40,7 +48,7 @@ def round_(
     """
     from tilth.learning import run_rounds
 
-    for line in run_rounds(context.obj, rounds=1, wait=wait, say=say):
+    for line in run_rounds(context.obj, rounds=1, wait=wait, answers=budget, say=say):
         say(line)
 
 
