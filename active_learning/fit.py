@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from active_learning.learning_set import LearningSet, read_learning_set
+from active_learning.proof import Proof, agreement_with_current, prove
 from active_learning.settings import LearningSettings
 from store import models, pool, predictions, records, snapshots
 from store.database import Store, utc_now
@@ -27,6 +28,9 @@ from training.requirements import require_labels
 
 Say = Callable[[str], None]
 
+ON_VECTORS = ("probe", "propagation", "self-training")
+"""Rungs that fit in seconds, on vectors that are there already."""
+
 
 class NothingToMeasureWith(RequestError):
     """There is no labelled holdout, and no test split."""
@@ -40,11 +44,13 @@ class Measured:
         metrics: Of the model that was fitted on all training labels.
         control: Of the model fitted on the control arm; `None` while the arm has too few labels.
         control_labels: How many labels the control arm has.
+        proof: What choosing saved and what more labels would bring.
     """
 
     metrics: Metrics
     control: Metrics | None
     control_labels: int
+    proof: Proof | None = None
 
 
 def fit_model(
@@ -79,7 +85,12 @@ def fit_model(
         fitted = rung.fit(learning.train, seed=settings.seed)
         fitted.save(path, _card(schema, settings, learning, fitted))
     said = fitted.predict(_everything(store))
-    recipe = {"model": settings.model, "labels": len(learning.train)}
+    steady = agreement_with_current(store, said, learning.train, model_id)
+    recipe = {
+        "model": settings.model,
+        "labels": len(learning.train),
+        "agreement": steady.to_json() if steady is not None else None,
+    }
     with store.transaction():
         models.add_model(
             store,
@@ -168,7 +179,8 @@ def evaluate_model(
     said = Predictions(np.array(ids, dtype=np.str_), probabilities).of(learning.holdout.ids)
     metrics = _measure(schema, learning.holdout, said, settings.seed)
     control = _control_metrics(store, schema, settings, learning, say)
-    measured = Measured(metrics, control, len(learning.control))
+    proof = prove(store, learning, settings, model, _fit_again(store, schema, settings, model, say))
+    measured = Measured(metrics, control, len(learning.control), proof)
     with store.transaction():
         models.set_metrics(store, model.model_id, metrics_json(measured, len(learning.train)))
     return measured
@@ -181,6 +193,7 @@ def metrics_json(measured: Measured, labels: int) -> dict[str, Any]:
         "holdout": measured.metrics.to_json(),
         "control_labels": measured.control_labels,
         "control": measured.control.to_json() if measured.control is not None else None,
+        **(measured.proof.to_json() if measured.proof is not None else {}),
     }
 
 
@@ -202,3 +215,16 @@ def _control_metrics(
     rung = classifier(settings.model, schema.classes, settings.encoder, cache=StoredVectors(store))
     fitted = rung.fit(learning.control, seed=settings.seed)
     return _measure(schema, learning.holdout, fitted.predict(learning.holdout.inputs()), settings.seed)
+
+
+def _fit_again(
+    store: Store, schema: LabelSchema, settings: LearningSettings, model: models.Model, say: Say
+) -> Callable[[Examples], FittedModel] | None:
+    """Fits the model's own rung on other labels; None where that takes more than the encoder's vectors."""
+    if model.rung not in ON_VECTORS:
+        return None
+    encoder = Encoder(settings.encoder, StoredVectors(store))
+    rung = classifier(model.rung, schema.classes, encoder)
+    store.let_go()
+    say("Fitting on random labels, to tell what choosing saved.")
+    return lambda examples: rung.fit(examples, seed=settings.seed)

@@ -1,0 +1,176 @@
+"""What a live project can prove: the labels that choosing saved, and whether more are worth asking for.
+
+Read from the store at the time a model is evaluated, and kept with its figures: nothing is fitted when it is shown.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from active_learning.curve_fits import Floats
+from active_learning.labels_saved import LabelsSaved, Predicts, control_curve, labels_saved
+from active_learning.learning_set import LearningSet
+from active_learning.settings import LearningSettings
+from active_learning.stopping import Agreement, Prices, StopAdvice, agreement, stop_advice
+from store import models, predictions
+from store.database import Store
+from training.examples import Examples, Predictions
+
+MOST_MODELS = 12
+# A model that spoke of fewer of the records measured now, before they were drawn or brought in, is left out.
+LEAST_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found.
+
+    Attributes:
+        rounds: How many models with ever more labels were measured.
+    """
+
+    saved: LabelsSaved
+    advice: StopAdvice
+    rounds: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As the store keeps it, among a model's figures."""
+        return {
+            "labels_saved": self.saved.to_json(),
+            "stop_advice": self.advice.to_json(),
+            "rounds_measured": self.rounds,
+        }
+
+    @classmethod
+    def from_json(cls, figures: dict[str, Any] | None) -> "Proof | None":
+        """What a model's figures hold of it; None where they were measured before there was any."""
+        if not figures or not figures.get("labels_saved"):
+            return None
+        return cls(
+            LabelsSaved.from_json(figures["labels_saved"]),
+            StopAdvice.from_json(figures["stop_advice"]),
+            int(figures["rounds_measured"]),
+        )
+
+    def sentences(self) -> list[str]:
+        """For a person: labels saved, the warning where random would have served as well, and the stop advice."""
+        warning = self.saved.warning(self.rounds)
+        return [self.saved.sentence(), *([warning] if warning else []), *self.advice.sentences()]
+
+
+def prove(
+    store: Store,
+    learning: LearningSet,
+    settings: LearningSettings,
+    model: models.Model,
+    fit: Callable[[Examples], Predicts] | None,
+) -> Proof:
+    """Measure what choosing saved and what more labels would bring.
+
+    Args:
+        fit: Fits the model's own rung, for the curve of random labels; None where that is too dear to do a dozen times.
+    """
+    rng = np.random.default_rng([settings.seed, 0x70726F6F])
+    holdout = learning.holdout
+    n_labels, correct, kappas = learning_curve(store, holdout, model)
+    advice = stop_advice(n_labels, correct, more=settings.size, kappas=kappas, prices=prices(settings), rng=rng)
+    return Proof(_saved(learning, settings, model, store, fit, rng), advice, len(n_labels))
+
+
+def prices(settings: LearningSettings) -> Prices:
+    """What the project file says of prices, and how many people answer for a label."""
+    return Prices(
+        settings.price_per_answer,
+        settings.value_per_point,
+        settings.annotators_per_record + settings.repeat_share,
+    )
+
+
+def learning_curve(store: Store, holdout: Examples, current: models.Model) -> tuple[Floats, Floats, tuple[float, ...]]:
+    """The project's models so far, the last dozen of them with ever more labels and the same schema, up to `current`.
+
+    Returns:
+        How many labels each had (P,); whether it was right on each holdout record that all of them spoke of (P, H); and
+        how far each agreed with the one before, oldest first.
+    """
+    said: list[tuple[models.Model, dict[str, int]]] = []
+    for one in reversed(_up_to(store, current)):
+        fewer = not said or one.recipe["labels"] < said[-1][0].recipe["labels"]
+        wanted = fewer and len(said) < MOST_MODELS and one.schema_hash == current.schema_hash
+        classes = _classes_said(store, one, holdout) if wanted else {}
+        if classes and len(classes) >= LEAST_SHARE * len(holdout):
+            said.append((one, classes))
+    said.reverse()
+    ids = [one for one in holdout.ids.tolist() if all(one in classes for _, classes in said)]
+    truth = dict(zip(holdout.ids.tolist(), holdout.labels.tolist(), strict=True))
+    correct = np.array([[classes[one] == truth[one] for one in ids] for _, classes in said], dtype=np.float64)
+    n_labels = np.array([one.recipe["labels"] for one, _ in said], dtype=np.float64)
+    return n_labels, correct.reshape(len(said), len(ids)), _kappas(said, ids)
+
+
+def agreement_with_current(store: Store, said: Predictions, train: Examples, model_id: str) -> Agreement | None:
+    """How far a model that was just fitted says what the current one said, of records that it was not fitted on.
+
+    Call it before the predictions of the new one are written: then those of the old one are whole.
+    """
+    current = models.current_model(store)
+    if current is None or current.model_id == model_id:
+        return None
+    ids, probabilities = predictions.predictions(store, current.model_id)
+    before = dict(zip(ids, probabilities.argmax(axis=1).tolist() if len(ids) else [], strict=True))
+    learnt = set(train.ids.tolist())
+    both = [one for one in said.ids.tolist() if one in before and one not in learnt]
+    now = said.of(both).probabilities.argmax(axis=1)
+    return agreement(np.array([before[one] for one in both], dtype=np.int64), now)
+
+
+def _saved(
+    learning: LearningSet,
+    settings: LearningSettings,
+    model: models.Model,
+    store: Store,
+    fit: Callable[[Examples], Predicts] | None,
+    rng: np.random.Generator,
+) -> LabelsSaved:
+    labels, holdout = len(learning.train), learning.holdout
+    if learning.train.random.all():
+        return LabelsSaved(labels, labels, len(holdout), unknown="No label was chosen by a strategy yet.")
+    if fit is None:
+        return LabelsSaved(
+            labels,
+            len(learning.control),
+            len(holdout),
+            unknown="It takes a dozen fits to tell, which is done only for models on frozen embeddings.",
+        )
+    said = _classes_said(store, model, holdout)
+    correct = np.array([said[one] for one in holdout.ids.tolist()]) == holdout.labels
+    return labels_saved(correct, labels, control_curve(learning.control, holdout, fit, seed=settings.seed), rng)
+
+
+def _up_to(store: Store, current: models.Model) -> list[models.Model]:
+    every = models.models(store)
+    place = [one.model_id for one in every].index(current.model_id)
+    return every[: place + 1]
+
+
+def _classes_said(store: Store, model: models.Model, holdout: Examples) -> dict[str, int]:
+    """By id, the class that a model says of holdout records."""
+    ids, probabilities = predictions.predictions(store, model.model_id)
+    wanted = set(holdout.ids.tolist())
+    classes: NDArray[np.int64] = probabilities.argmax(axis=1) if len(ids) else np.zeros(0, dtype=np.int64)
+    return {one: said for one, said in zip(ids, classes.tolist(), strict=True) if one in wanted}
+
+
+def _kappas(said: list[tuple[models.Model, dict[str, int]]], ids: list[str]) -> tuple[float, ...]:
+    """What was kept of each model's agreement with the one before; else that on the holdout."""
+    kappas = []
+    for (_, before), (model, now) in pairwise(said):
+        kept = model.recipe.get("agreement")
+        found = agreement(np.array([before[one] for one in ids]), np.array([now[one] for one in ids]))
+        if kept or found:
+            kappas.append(float(kept["kappa"]) if kept else found.kappa)  # type: ignore[union-attr]
+    return tuple(kappas)
