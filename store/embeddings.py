@@ -46,3 +46,10 @@ class StoredVectors:
         with self.store.transaction() as db, self.store.table("new_vectors", batch):
             db.execute("INSERT OR IGNORE INTO embeddings SELECT content_hash, $1, vector FROM new_vectors", [encoder])
         self.store.let_go()
+
+
+def encoder_keys(store: Store) -> list[str]:
+    """What vectors are kept under (`name@revision`, or `name@revision#view`), the key with the most vectors first."""
+    rows = store.read("SELECT encoder FROM embeddings GROUP BY encoder ORDER BY count(*) DESC, encoder")
+    found: list[str] = rows["encoder"].to_pylist()
+    return found

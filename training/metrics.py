@@ -122,7 +122,7 @@ def evaluate(
         per_class=_per_class(probabilities, labels, classes),
         classes=tuple(classes),
         confusion=_confusion(probabilities, labels),
-        calibration=_calibration_bins(probabilities, labels),
+        calibration=reliability(probabilities, labels),
     )
 
 
@@ -252,7 +252,11 @@ def _confusion(probabilities: Floats, labels: NDArray[np.int64]) -> NDArray[np.i
     return matrix
 
 
-def _calibration_bins(probabilities: Floats, labels: NDArray[np.int64]) -> tuple[CalibrationBin, ...]:
+def reliability(probabilities: Floats, labels: NDArray[np.int64]) -> tuple[CalibrationBin, ...]:
+    """The reliability diagram of probabilities (N, K) against labels (N,): its bins that hold a record, by confidence.
+
+    Its bins are those of the expected calibration error.
+    """
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     place = _bin_of(confidence)
     filled = np.unique(place)

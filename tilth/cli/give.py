@@ -19,7 +19,7 @@ def report(
     from tilth.report import write_report
 
     path = to or context.obj.folder / "report.html"
-    write_report(context.obj, path)
+    write_report(context.obj, path, say=say)
     say(f"Wrote {path}")
 
 

@@ -1,19 +1,24 @@
 """The report: one self-contained HTML page with the pictures, which opens offline."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from store.cache_folder import cache_folder
 from store.label_schema import LabelSchema
 from tilth.project import Project
-from tilth.report.facts import ReportFacts, gather_facts, rendering_rows
+from tilth.report.facts import Place, ReportFacts, gather_facts, rendering_rows
+from tilth.report.palette import DAY, NIGHT, chart_config, style_variables
+from tilth.report.pool_picture import RIGHT, WHATS, WRONG
+from tilth.report.shown_text import shown_text
+from tilth.report.vega import vega_bundle
 
 SCALAR_NAMES = {
     "accuracy": "accuracy",
@@ -22,29 +27,44 @@ SCALAR_NAMES = {
     "expected_calibration_error": "expected calibration error",
     "log_loss": "log loss",
 }
+# So many classes stand open on the page; the rest are folded away.
+CLASSES_SHOWN = 12
 
 
-def write_report(project: Project, path: Path, *, notes: Sequence[str] = ()) -> None:
-    """Write the project's report to `path`, whole or not at all; `notes` are sentences under the suspicious labels."""
+def write_report(
+    project: Project, path: Path, *, notes: Sequence[str] = (), say: Callable[[str], None] = lambda _line: None
+) -> None:
+    """Write the project's report to `path`, whole or not at all.
+
+    Args:
+        notes: Sentences under the suspicious labels.
+        say: Told of what takes more than a moment.
+    """
     sources = [str(table.get("name")) for table in project.file.source]
     rendering = rendering_rows(project.folder / "frontier.sqlite", sources)
+    place = Place(project.folder, _map_file(project.folder), project.file.rounds.seed, say)
     with project.open_store() as store:
-        facts = gather_facts(store, project.schema, rendering)
+        facts = gather_facts(store, project.schema, place, rendering)
     declared = project.file.project
     page = render(facts, project.schema, name=declared.name, description=declared.description, notes=notes)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(page, encoding="utf-8")
+    # What was crawled may hold half a surrogate pair, which no file can.
+    unfinished.write_text(page, encoding="utf-8", errors="replace")
     unfinished.replace(path)
+
+
+def _map_file(folder: Path) -> Path:
+    name = hashlib.sha256(str(folder.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return cache_folder() / "maps" / f"{name}.npz"
 
 
 def render(facts: ReportFacts, schema: LabelSchema, *, name: str, description: str, notes: Sequence[str] = ()) -> str:
     """The page as HTML."""
-    template = Environment(autoescape=True).from_string(
-        (files("tilth.report") / "page.html.j2").read_text(encoding="utf-8")
-    )
+    environment = Environment(autoescape=True, loader=PackageLoader("tilth", "report"))
+    environment.filters["shown"] = shown_text
     holdout = (facts.metrics or {}).get("holdout")
-    return template.render(
+    return environment.get_template("page.html.j2").render(
         name=name,
         description=description,
         made_at=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
@@ -52,37 +72,52 @@ def render(facts: ReportFacts, schema: LabelSchema, *, name: str, description: s
         headline=holdout["accuracy"] if holdout else None,
         holdout_size=holdout["records"] if holdout else 0,
         scalars=_scalars(holdout),
-        per_class=[{"label": name} | row for name, row in holdout["per_class"].items()] if holdout else [],
+        classes_shown=CLASSES_SHOWN,
         notes=notes,
         suspicion_sentence=_suspicion_sentence(facts),
         agreement_sentence=_agreement_sentence(facts),
         version=version("tilth"),
-        vega_bundle=Markup(_vega_bundle()),
+        day=Markup(style_variables(DAY)),
+        night=Markup(style_variables(NIGHT)),
+        vega_bundle=Markup(vega_bundle()),
+        configs=_as_script({"day": chart_config(DAY), "night": chart_config(NIGHT)}),
+        points=_as_script(_points(facts, schema)),
         charts={one: Markup(spec) for one, spec in _charts(facts, schema, holdout).items()},
     )
 
 
-@cache
-def _vega_bundle() -> str:
-    import vl_convert
+def _as_script(value: Any) -> Markup:
+    """JSON that is safe inside a `<script>` element."""
+    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))
 
-    bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # the stub forgets that it needs no snippet
-    return bundle.replace("</script", "<\\/script")
+
+def _points(facts: ReportFacts, schema: LabelSchema) -> dict[str, Any]:
+    lists = {"whats": WHATS, "verdicts": (RIGHT, WRONG), "classes": schema.classes}
+    return {**lists, "columns": dict(facts.picture.columns)}
 
 
 def _charts(facts: ReportFacts, schema: LabelSchema, holdout: dict[str, Any] | None) -> dict[str, str]:
-    from tilth.report import charts
+    from tilth.report import charts, map_charts
 
     made = {}
     if facts.curve:
         made["chart-curve"] = charts.learning_curve(facts.curve)
+    for number, simulation in enumerate(facts.simulations, start=1):
+        made[f"chart-simulation-{number}"] = charts.simulated_curves(simulation.points)
+    if facts.picture.columns:
+        made["chart-rounds-map"] = map_charts.rounds_map(facts.picture.last_round, facts.picture.names)
+        if facts.model is not None:
+            made["chart-doubt-map"] = map_charts.doubt_map(len(schema.classes), facts.picture.names)
+    if facts.model is not None and facts.model.losses:
+        made["chart-losses"] = charts.loss_curves(facts.model.losses)
+    if facts.model is not None and facts.model.reliability:
+        made["chart-calibration"] = charts.calibration(facts.model.reliability)
     if facts.label_rows:
         made["chart-labels"] = charts.label_counts(facts.label_rows)
     if facts.crawl:
         made["chart-fetches"] = charts.fetch_times(facts.fetches)
     if holdout:
         matrix = holdout["confusion"]
-        made["chart-calibration"] = charts.calibration([one for one in holdout["calibration"] if one["records"]])
         made["chart-confusion"] = charts.confusion(
             [
                 {"label": one, "predicted": other, "records": matrix[i][j]}

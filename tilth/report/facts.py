@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,13 @@ import pyarrow as pa
 from store import issues, labels, models, pages, records, rounds, splits
 from store.database import Store
 from store.label_schema import LabelSchema
+from tilth.report.class_curves import ClassCurve, class_curves
+from tilth.report.hardest import Hard, hardest
+from tilth.report.judged import read_judged
+from tilth.report.model_facts import ModelFacts, model_facts
+from tilth.report.pool_picture import PoolPicture, picture_pool
+from tilth.report.simulated import SimulationPicture, simulation_pictures
+from tilth.report.vectors import keys_to_try
 
 if TYPE_CHECKING:
     from labeling.agreement import Agreement
@@ -48,6 +55,12 @@ class ReportFacts:
         rendering: What `render = "auto"` has learnt: source, pages (the form of their URLs), compared, http and browser
             (characters of the newest page by each way), decision.
         agreement: Krippendorff's alpha with its interval, when two people answered the same records.
+        model: The current model: why it is the one, how it learnt, how far its probabilities hold.
+        classes: How well each class is told from the others over the rounds, the worst first.
+        hardest: The records that the model finds hardest.
+        picture: The map of the pool.
+        simulations: What simulations showed.
+        has_out_of_fold: Whether it is known what models say of training labels that they were not fitted on.
     """
 
     counts: Mapping[str, int]
@@ -64,6 +77,29 @@ class ReportFacts:
     annotators: Sequence[Mapping[str, Any]] = field(default_factory=list)
     rendering: Sequence[Mapping[str, Any]] = field(default_factory=list)
     agreement: "Agreement | None" = None
+    model: ModelFacts | None = None
+    classes: Sequence[ClassCurve] = ()
+    hardest: Sequence[Hard] = ()
+    picture: PoolPicture = field(default_factory=PoolPicture)
+    simulations: Sequence[SimulationPicture] = ()
+    has_out_of_fold: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to look beside the store.
+
+    Attributes:
+        folder: The project's.
+        map_file: Remembers the layout of a map that takes long; without it, it is made anew.
+        seed: Of that layout.
+        say: Told of what takes more than a moment.
+    """
+
+    folder: Path
+    map_file: Path | None = None
+    seed: int = 0
+    say: Callable[[str], None] = lambda _line: None
 
 
 def rendering_rows(frontier_file: Path, sources: Sequence[str]) -> list[dict[str, Any]]:
@@ -89,7 +125,9 @@ def rendering_rows(frontier_file: Path, sources: Sequence[str]) -> list[dict[str
         ]
 
 
-def gather_facts(store: Store, schema: LabelSchema, rendering: Sequence[Mapping[str, Any]] = ()) -> ReportFacts:
+def gather_facts(
+    store: Store, schema: LabelSchema, place: Place, rendering: Sequence[Mapping[str, Any]] = ()
+) -> ReportFacts:
     """Read everything that the report shows; `rendering` is what `rendering_rows` gave."""
     from labeling.agreement import agreement, annotators
     from labeling.answers import read_answers
@@ -98,6 +136,8 @@ def gather_facts(store: Store, schema: LabelSchema, rendering: Sequence[Mapping[
     split_of = dict(_pairs(splits.splits(store), "record_id", "split"))
     all_rounds = rounds.rounds(store)
     current = models.current_model(store)
+    judged = read_judged(store, schema, current)
+    keys = keys_to_try(store, current)
     given = read_answers(store)
     return ReportFacts(
         counts={
@@ -119,6 +159,23 @@ def gather_facts(store: Store, schema: LabelSchema, rendering: Sequence[Mapping[
         rendering=rendering,
         annotators=annotators(given.annotations, schema, label_table, relooks=given.relooks).to_pylist(),
         agreement=agreement(given.annotations, schema, relooks=given.relooks),
+        model=model_facts(current, judged) if current is not None else None,
+        classes=class_curves(
+            [one.numbers["holdout"] for one in all_rounds if one.numbers.get("holdout")],
+            ((current.metrics or {}).get("holdout") if current is not None else None),
+        ),
+        hardest=hardest(store, schema.classes, judged, keys=keys),
+        picture=picture_pool(
+            store,
+            schema.classes,
+            judged,
+            keys=keys,
+            seed=place.seed,
+            kept_in=place.map_file,
+            say=place.say,
+        ),
+        simulations=simulation_pictures(place.folder / "simulations"),
+        has_out_of_fold=bool(judged.out_of_fold),
     )
 
 

@@ -1,0 +1,96 @@
+"""What the report says of the current model: why it is the one, how it learnt, how far its probabilities hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from store.models import Model
+from tilth.report.judged import Judged
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The current model.
+
+    Attributes:
+        rung: What it is, such as `probe`; `asked` is what the project file asked for, such as `auto`.
+        why: Why that rung was taken, one line; empty where nobody had to choose.
+        compared: What was compared for it: rung, accuracy, log_loss, cost, taken.
+        losses: epoch, part (`training`, `validation`), loss; nothing for a model without epochs.
+        diagnosis: Whether it over- or underfits, one line.
+        temperature, ece_before, ece_after: How its probabilities were calibrated, out of fold; None where not known.
+        reliability: The bins of the reliability diagram on the holdout and out of fold: measured, confidence,
+            accuracy, records.
+    """
+
+    rung: str
+    asked: str
+    encoder: str
+    labels: int | None
+    why: str = ""
+    compared: Sequence[Mapping[str, Any]] = ()
+    losses: Sequence[Mapping[str, Any]] = ()
+    diagnosis: str = ""
+    temperature: float | None = None
+    ece_before: float | None = None
+    ece_after: float | None = None
+    reliability: Sequence[Mapping[str, Any]] = field(default_factory=list)
+
+
+def model_facts(model: Model, judged: Judged) -> ModelFacts:
+    """What is kept of a fitted model, as far as its rung keeps it."""
+    recipe = model.recipe
+    taken = str(recipe.get("rung") or model.rung)
+    calibrated = {**(model.calibration or {}), **(recipe.get("calibration") or {})}
+    losses = recipe.get("losses") or {}
+    return ModelFacts(
+        rung=taken,
+        asked=str(recipe.get("model") or model.rung),
+        encoder=model.encoder,
+        labels=recipe.get("labels"),
+        why=str(recipe.get("why") or ""),
+        compared=_compared(recipe.get("cross_validated") or {}, taken),
+        losses=[
+            {"epoch": epoch, "part": part, "loss": loss}
+            for part in ("training", "validation")
+            for epoch, loss in enumerate(losses.get(part) or (), start=1)
+            if _is_number(loss)
+        ],
+        diagnosis=str(recipe.get("diagnosis") or losses.get("diagnosis") or ""),
+        temperature=_number(calibrated.get("temperature")),
+        ece_before=_number(calibrated.get("ece_before")),
+        ece_after=_number(calibrated.get("ece_after")),
+        reliability=_reliability(model, judged),
+    )
+
+
+def _compared(cross_validated: Mapping[str, Mapping[str, Any]], taken: str) -> list[dict[str, Any]]:
+    rows = [
+        {"rung": rung, "taken": rung == taken}
+        | {name: _number(figures.get(name)) for name in ("accuracy", "log_loss", "cost")}
+        for rung, figures in cross_validated.items()
+    ]
+    return sorted(rows, key=lambda row: (row["accuracy"] is None, -(row["accuracy"] or 0.0), str(row["rung"])))
+
+
+def _reliability(model: Model, judged: Judged) -> list[dict[str, Any]]:
+    holdout = (model.metrics or {}).get("holdout") or {}
+    rows = [{"measured": "on the holdout", **one} for one in holdout.get("calibration") or () if one["records"]]
+    known = [one for one in judged.out_of_fold if one in judged.labels]
+    if known:
+        from training.metrics import reliability
+
+        said = np.stack([judged.out_of_fold[one] for one in known])
+        found = reliability(said, np.array([judged.labels[one] for one in known], dtype=np.int64))
+        rows += [{"measured": "out of fold", **vars(one)} for one in found]
+    return rows
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if _is_number(value) else None
