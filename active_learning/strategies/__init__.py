@@ -11,26 +11,41 @@ from types import MappingProxyType
 
 from active_learning.pool import Pool, Strategy
 from active_learning.strategies.auto import auto
+from active_learning.strategies.badge import badge
+from active_learning.strategies.bald import bald
+from active_learning.strategies.cal import cal
 from active_learning.strategies.cluster_margin import cluster_margin
+from active_learning.strategies.density_weighted_margin import density_weighted_margin
 from active_learning.strategies.entropy import entropy
+from active_learning.strategies.k_center import k_center
 from active_learning.strategies.least_confidence import least_confidence
 from active_learning.strategies.margin import margin
+from active_learning.strategies.probcover import probcover
 from active_learning.strategies.random import random
 from active_learning.strategies.typiclust import typiclust
+from active_learning.strategies.weighted_kmeans import weighted_kmeans
 from store.errors import RequestError
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
     {
         "auto": auto,
+        "badge": badge,
+        "bald": bald,
+        "cal": cal,
         "cluster-margin": cluster_margin,
+        "density-weighted-margin": density_weighted_margin,
         "entropy": entropy,
+        "k-center": k_center,
         "least-confidence": least_confidence,
         "margin": margin,
+        "probcover": probcover,
         "random": random,
         "typiclust": typiclust,
+        "weighted-kmeans": weighted_kmeans,
     }
 )
-NEED_A_MODEL = frozenset({"cluster-margin", "entropy", "least-confidence", "margin"})
+NEED_NO_MODEL = frozenset({"auto", "k-center", "probcover", "random", "typiclust"})
+NEED_A_MODEL = frozenset(STRATEGIES) - NEED_NO_MODEL
 
 
 class UnknownStrategy(RequestError):

@@ -25,7 +25,11 @@ def relative_entropy(probabilities: Floats) -> Floats:
     classes = probabilities.shape[1]
     if classes < 2:
         return np.zeros(len(probabilities))
+    return np.clip(entropy_in_nats(probabilities) / math.log(classes), 0.0, 1.0)
+
+
+def entropy_in_nats(probabilities: Floats) -> Floats:
+    """(rows, K) probabilities -> (rows,) float64, at least 0 but for rounding."""
     # The smallest positive number stands in for 0, whose logarithm would be infinite; 0 times it is 0 as it should be.
     logarithms = np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny))
-    nats = -np.einsum("nk,nk->n", probabilities, logarithms, dtype=np.float64)
-    return np.clip(nats / math.log(classes), 0.0, 1.0)
+    return -np.einsum("nk,nk->n", probabilities, logarithms, dtype=np.float64)

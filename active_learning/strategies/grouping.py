@@ -14,6 +14,8 @@ from active_learning.pool import Floats
 
 Vectors = npt.NDArray[np.float32]
 Groups = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.intp]
 
 # Distances between rows and centres, above which full passes take longer than a person wants to wait.
 FULL_PASSES_UP_TO = 4_000_000
@@ -28,10 +30,13 @@ def unit_rows(vectors: Floats) -> Vectors:
     return unit
 
 
-def k_means(vectors: Vectors, k: int, seed: int) -> Groups:
+def k_means(vectors: Vectors, k: int, seed: int, weights: Weights | None = None) -> Groups:
     """(N, D) -> (N,) the group of each row, in [0, k); a group can be empty where rows are equal.
 
     Runs on one thread: several add up in the order in which they finish, so that the last bits of a centre differ.
+
+    Args:
+        weights: (N,) how much each row pulls its group's centre; all alike when None.
     """
     if k >= len(vectors):
         return np.arange(len(vectors), dtype=np.int64)
@@ -42,7 +47,27 @@ def k_means(vectors: Vectors, k: int, seed: int) -> Groups:
     if len(vectors) * k <= FULL_PASSES_UP_TO:
         grouping = KMeans(k, n_init=1, max_iter=50, random_state=seed)
     else:
-        grouping = MiniBatchKMeans(k, n_init=1, batch_size=max(1024, 4 * k), random_state=seed)
+        grouping = MiniBatchKMeans(k, n_init=1, max_iter=30, batch_size=max(4096, 4 * k), random_state=seed)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than groups: said in the docstring
-        return np.asarray(grouping.fit_predict(vectors), dtype=np.int64)
+        return np.asarray(grouping.fit_predict(vectors, sample_weight=weights), dtype=np.int64)
+
+
+def medoids(vectors: Vectors, groups: Groups, weights: Weights | None = None) -> Positions:
+    """(N, D) rows in groups -> the row of each group that is nearest to its weighted mean, the heaviest group's first.
+
+    Of rows that are equally near, the first; a group without a row gives none.
+    """
+    from scipy.sparse import csr_matrix
+
+    weighs = np.ones(len(vectors)) if weights is None else np.asarray(weights, dtype=np.float64)
+    rows = np.arange(len(vectors))
+    mass = np.bincount(groups, weights=weighs)
+    sums = csr_matrix((weighs.astype(np.float32), (groups, rows)), shape=(len(mass), len(vectors))) @ vectors
+    centres = sums / np.maximum(mass, np.finfo(np.float32).tiny)[:, None].astype(np.float32)
+    far = np.empty(len(vectors))
+    for part in row_slices(len(vectors)):
+        far[part] = np.square(vectors[part] - centres[groups[part]]).sum(axis=1)
+    nearest = np.lexsort((rows, far, groups))
+    first = nearest[np.unique(groups[nearest], return_index=True)[1]]
+    return first[np.argsort(-mass[groups[first]], kind="stable")]

@@ -1,0 +1,138 @@
+"""ProbCover: records whose neighbourhoods cover as much of the pool as can be covered; for few labels.
+
+Yehuda, Dekel, Hacohen and Weinshall, "Active Learning Through a Covering Lens", NeurIPS 2022, algorithm 1. The radius
+is the paper's: the largest at which most balls hold one pseudo-label of k-means only.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from active_learning.chunks import row_slices
+from active_learning.pool import Pool, Selection
+from active_learning.strategies.grouping import Groups, Vectors, k_means, unit_rows
+from active_learning.strategies.seeded_order import Positions, canonical_order, draw_seed, one_of_each_cluster
+
+REASON = "Covers a neighbourhood in which nothing has a label."
+PRODUCTS_AT_ONCE = 25_000_000
+RADIUS_FROM = 2000  # records whose balls the radius is learnt from
+Neighbours = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]
+"""(S + 1,) where each row's neighbours begin, and the neighbours one row after the other."""
+
+
+def probcover(
+    pool: Pool,
+    n: int,
+    rng: np.random.Generator,
+    *,
+    purity: float = 0.95,
+    look_at: int = 50_000,
+    most_neighbours: int = 500,
+) -> Selection:
+    """Choose `n` records, each the one whose ball holds most that is not yet covered.
+
+    When everything is covered and more is wanted, covering begins again with what is not chosen.
+
+    Args:
+        pool: Needs `embeddings`; `labelled_embeddings` cover their balls from the start. The number of pseudo-labels is
+            that of the classes, as `probabilities` or `labelled_labels` tell it, or else `n`.
+        n: How many to choose.
+        rng: Seeds the sample, the pseudo-labels and the order of ties.
+        purity: The share of balls that must hold one pseudo-label only.
+        look_at: Of a larger pool, a uniform sample of this many is looked at, one a cluster; at least `n` are.
+        most_neighbours: The radius is made smaller where a ball would hold more than this many on average, so that
+            memory stays bounded.
+
+    Returns:
+        min(n, clusters left) distinct ids; `scores` are the share of what was looked at that each newly covers.
+
+    Raises:
+        PoolError: The pool has no embeddings.
+    """
+    embeddings = pool.need_embeddings("probcover")
+    seed = draw_seed(rng)
+    rows = one_of_each_cluster(pool, seed, max(look_at, n))
+    n = min(n, len(rows))
+    if n <= 0:
+        return Selection(pool.ids[:0], np.empty(0), REASON)
+    vectors = unit_rows(embeddings[rows])
+    pseudo_labels = k_means(vectors, max(2, _classes(pool) or n), seed)
+    least = least_likeness(vectors, pseudo_labels, purity, most_neighbours)
+    free = np.ones(len(rows), dtype=bool)
+    if pool.labelled_embeddings is not None and len(pool.labelled_embeddings):
+        labelled = unit_rows(pool.labelled_embeddings[canonical_order(pool.labelled_embeddings)])
+        for some in _parts(len(labelled), len(rows)):
+            free &= (labelled[some] @ vectors.T).max(axis=0) < least
+    chosen, covers = _cover(_neighbours(vectors, least), free, n)
+    return Selection(pool.ids[rows[chosen]], covers / len(rows), REASON)
+
+
+def least_likeness(vectors: Vectors, pseudo_labels: Groups, purity: float, most_neighbours: int) -> float:
+    """The cosine from which on two records are neighbours: at it, `purity` of the balls hold one pseudo-label.
+
+    A ball is pure as long as it does not reach the nearest record of another pseudo-label.
+    """
+    looked_at = slice(0, RADIUS_FROM)  # rows are in the order of their hashes: a uniform sample
+    nearest_other = np.empty(len(vectors[looked_at]), dtype=np.float32)
+    crowded = np.empty_like(nearest_other)
+    for rows in _parts(len(nearest_other), len(vectors)):
+        likeness = vectors[rows] @ vectors.T
+        place = max(0, len(vectors) - 1 - most_neighbours)
+        crowded[rows] = np.partition(likeness, place, axis=1)[:, place] if place else -1
+        likeness[pseudo_labels[rows][:, None] == pseudo_labels[None, :]] = -1
+        nearest_other[rows] = likeness.max(axis=1)
+    # A hair more, so that the ball stops before the nearest of another kind, and rounding makes nobody a neighbour.
+    return float(max(np.quantile(nearest_other, purity), crowded.mean())) + 1e-5
+
+
+def _classes(pool: Pool) -> int | None:
+    if pool.probabilities is not None:
+        return int(pool.probabilities.shape[1])
+    if pool.labelled_labels is not None and len(pool.labelled_labels):
+        return int(pool.labelled_labels.max()) + 1
+    return None
+
+
+def _neighbours(vectors: Vectors, least: float) -> Neighbours:
+    """Each row's neighbours with itself: pairs are found in blocks, and only those that are near are kept."""
+    counts = np.zeros(len(vectors), dtype=np.int64)
+    found = []
+    for rows in _parts(len(vectors), len(vectors)):
+        near = vectors[rows] @ vectors.T >= least
+        near[np.arange(len(near)), np.arange(rows.start, rows.stop)] = True  # a row of zeros too covers itself
+        counts[rows] = near.sum(axis=1)
+        found.append(np.nonzero(near)[1].astype(np.int32))
+    return np.concatenate([[0], np.cumsum(counts)]), np.concatenate(found)
+
+
+def _cover(neighbours: Neighbours, free: npt.NDArray[np.bool_], n: int) -> tuple[Positions, npt.NDArray[np.float64]]:
+    """`n` rows, and how many that were free each covers; ties go to the first row."""
+    starts, others = neighbours
+    left = np.ones(len(free), dtype=bool)
+    chosen: list[int] = []
+    covers: list[int] = []
+    gains = _gains(neighbours, free)
+    while len(chosen) < n:
+        best = int(np.where(left, gains, -1).argmax())
+        if gains[best] == 0 and not (free & left).any():
+            free = left.copy()
+            gains = _gains(neighbours, free)
+            best = int(np.where(left, gains, -1).argmax())
+        chosen.append(best)
+        covers.append(int(gains[best]))
+        left[best] = False
+        ball = others[starts[best] : starts[best + 1]]
+        newly = ball[free[ball]]
+        free[newly] = False
+        for one in newly.tolist():
+            gains[others[starts[one] : starts[one + 1]]] -= 1
+    return np.array(chosen, dtype=np.intp), np.array(covers, dtype=np.float64)
+
+
+def _gains(neighbours: Neighbours, free: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """(S,) how many free rows each ball holds."""
+    starts, others = neighbours
+    return np.add.reduceat(free[others], starts[:-1], dtype=np.int64)
+
+
+def _parts(rows: int, columns: int) -> list[slice]:
+    return list(row_slices(rows, at_once=max(1, PRODUCTS_AT_ONCE // max(columns, 1))))
