@@ -3,7 +3,8 @@
 Three families of Viering and Loog, "The Shape of Learning Curves: a Review", IEEE TPAMI 2023, each `a - b g(n)`: a
 power law, g = n^-c; exponential, g = exp(-c sqrt n); inverse logarithm, g = 1 / log(n + c). For a given c the best a
 and b are linear least squares, so c is looked for on a grid and the whole bootstrap is fitted at once (variable
-projection, Golub and Pereyra 1973). What the families say is pooled: where they disagree, the interval is as wide as they lie apart.
+projection, Golub and Pereyra 1973). What the families say is pooled: where they disagree, the interval is as wide as
+they lie apart.
 """
 
 from dataclasses import dataclass

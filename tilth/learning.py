@@ -38,6 +38,7 @@ class Evaluated:
     metrics: dict[str, Any]
     scalars: list[list[Any]]
     per_class: list[list[Any]]
+    lines: list[str]
 
 
 def evaluate_project(project: Project, say: Say) -> Evaluated:
@@ -56,6 +57,7 @@ def evaluate_project(project: Project, say: Say) -> Evaluated:
             raise NoModel("No model was fitted yet; `tilth fit` fits one, `tilth round` runs a whole round.")
         measured = evaluate_model(store, project.schema, learning_settings(project), current, say=say)
         figures = metrics_json(measured, current.recipe["labels"])
+        lines = proof_said(store)
     holdout = figures["holdout"]
     return Evaluated(
         metrics=figures,
@@ -68,6 +70,7 @@ def evaluate_project(project: Project, say: Say) -> Evaluated:
             [name, row["precision"], row["recall"], row["f1"], row["support"]]
             for name, row in holdout["per_class"].items()
         ],
+        lines=lines,
     )
 
 
@@ -122,6 +125,17 @@ def run_rounds(
                     f"answered at {where.url}. Run `tilth round` again when they are done.{waits_for_another(store)}"
                 )
                 return
+            yield from proof_said(store)
+
+
+def proof_said(store: "Store") -> list[str]:
+    """What choosing saved so far, and whether more labels are worth asking for; nothing before a model was measured."""
+    from active_learning.proof import Proof
+    from store import models
+
+    current = models.current_model(store)
+    proof = Proof.from_json(current.metrics) if current is not None else None
+    return proof.sentences() if proof is not None else []
 
 
 def _waiting(store: "Store", say: Say) -> Callable[[int, int], bool]:

@@ -18,12 +18,14 @@ class Status:
         counts: How many of what there are; records that something keeps back only where there are any.
         rounds: Number, state, strategy, labels, accuracy and its interval, the control arm's accuracy.
         next_step: A sentence that names a command.
+        proof: Labels saved so far, and what more labels would bring, once a model was measured.
     """
 
     name: str
     counts: Mapping[str, int]
     rounds: list[list[Any]]
     next_step: str
+    proof: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """For programs."""
@@ -38,6 +40,7 @@ def project_status(project: Project) -> Status:
     from store.curation.traits import traits
     from store.gone import TRAIT
     from store.page_decisions import rights_counts
+    from tilth.learning import proof_said
 
     with project.open_store() as store:
         asked = assignments(store)
@@ -69,6 +72,7 @@ def project_status(project: Project) -> Status:
             counts=counts,
             rounds=[_round_row(one) for one in all_rounds],
             next_step=_next_step(project, store, counts),
+            proof=proof_said(store),
         )
 
 

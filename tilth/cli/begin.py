@@ -67,6 +67,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     if found.rounds:
         columns = ["round", "state", "strategy", "labels", "accuracy", "from", "to", "control arm"]
         print_rows("Rounds", columns, found.rounds)
+    for line in found.proof:
+        say(line)
     say(f"Next: {found.next_step}")
 
 

@@ -28,6 +28,8 @@ def evaluate(context: typer.Context, as_json: Json = False) -> None:
         return
     print_rows("On the holdout", ["", "value", "from", "to"], figures.scalars)
     print_rows("Per class", ["class", "precision", "recall", "F1", "records"], figures.per_class)
+    for line in figures.lines:
+        say(line)
 
 
 def round_(
