@@ -8,12 +8,13 @@ one that stopped.
 import argparse
 import hashlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from claim import REPOSITORY
 
 STATE = Path(__file__).resolve().parent / "state"
-MEASURED = ("active_learning", "training", "labeling", "store")
+MEASURED = ("active_learning", "training")
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 
 
@@ -47,10 +48,10 @@ def arguments(about: str | None, *, seeds: int) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def kept_in(state: Path, what: str, *files: Path) -> Path:
-    """The folder of `what`, made where it is not there, named by the measured code and by `files` that matter too."""
+def kept_in(state: Path, what: str, *files: Path, rooms: Sequence[str] = MEASURED) -> Path:
+    """The folder of `what`, made where it is not there, named by the code in `rooms` and by `files` that matter too."""
     digest = hashlib.sha256()
-    for path in [*(path for room in MEASURED for path in sorted((REPOSITORY / room).rglob("*.py"))), *files]:
+    for path in [*(path for room in rooms for path in sorted((REPOSITORY / room).rglob("*.py"))), *files]:
         digest.update(f"{path.name}\0".encode() + path.read_bytes())
     folder = state / f"{what}-{digest.hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
