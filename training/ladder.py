@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from training.model_card import CardFacts
     from training.vector_cache import VectorCache
 
-RUNGS = ("probe", "fine-tune")
+RUNGS = ("probe", "propagation", "self-training", "fine-tune")
 """From the cheapest to the dearest."""
+AUTO = "auto"
+"""Chooses among them by cross-validation, at each fit."""
 
 
 class FittedModel(Protocol):
@@ -36,7 +38,7 @@ class FittedModel(Protocol):
 
     @property
     def judged(self) -> Predictions | None:
-        """Calibrated out-of-fold probabilities of the examples that it was fitted on; None for one that was loaded."""
+        """Calibrated out-of-fold probabilities of the examples that it was fitted on; None where the fit had none."""
         ...
 
     def predict(self, inputs: Inputs) -> Predictions:
@@ -97,7 +99,7 @@ def classifier(
     """The rung of this name.
 
     Args:
-        name: `probe` or `fine-tune`.
+        name: One of `RUNGS`, or `auto`.
         classes: The K classes, in the order of the probabilities.
         encoder: What to build on: a folder, a name on the Hub, `all-MiniLM-L6-v2`, or an `Encoder` that is at hand.
         cache: Where vectors are looked up and kept, when `encoder` is a name.
@@ -106,13 +108,18 @@ def classifier(
         RequestError: There is no rung of this name.
         EncoderError: There is no such encoder, or it has no weights.
     """
-    if name not in RUNGS:
-        raise RequestError(f'[training] model "{name}" is not known; it is one of {", ".join(RUNGS)}.')
+    if name not in (AUTO, *RUNGS):
+        known = ", ".join((AUTO, *RUNGS))
+        raise RequestError(f'[training] model "{name}" is not known; it is one of {known}.')
     ready = encoder if isinstance(encoder, Encoder) else Encoder(encoder, cache)
-    if name == "probe":
-        from training.probe import Probe
+    if name == AUTO:
+        from training.auto import Auto
 
-        return Probe(classes, ready)
-    from training.fine_tune import FineTune
+        return Auto(tuple(classes), ready)
+    if name == "fine-tune":
+        from training.fine_tune import FineTune
 
-    return FineTune(classes, ready.folder)
+        return FineTune(classes, ready.folder)
+    from training.probe import frozen_rung
+
+    return frozen_rung(name, classes, ready)

@@ -21,7 +21,7 @@ logits = model(**tokenizer(["a text"], truncation=True, return_tensors="pt")).lo
 probabilities = (logits / {temperature!r}).softmax(-1)  # the temperature makes them mean what they say
 ```
 """
-USE_PROBE = """```python
+USE_FROZEN = """```python
 import training
 
 model = training.load("FOLDER")
@@ -29,7 +29,7 @@ predictions = model.predict(training.Inputs(ids=["1"], texts=["a text"]))
 print(model.classes, predictions.probabilities)
 ```
 
-The classifier is logistic regression on the vectors of a frozen encoder; its weights are in `probe.safetensors`.
+The classifier stands on the vectors of a frozen encoder; its heads are in `heads.safetensors`.
 """
 
 
@@ -62,7 +62,7 @@ def write_card(folder: Path, classes: Sequence[str], recipe: dict[str, Any], fac
     parts = [f"---\n{_front_matter(recipe, facts)}\n---\n", f"# {facts.name}\n", _summary(classes, recipe, facts)]
     if facts.metrics is not None:
         parts.append(_figures(facts.metrics))
-    use = USE_FINE_TUNED.format(**recipe) if recipe["model"] == "fine-tune" else USE_PROBE
+    use = USE_FINE_TUNED.format(**recipe) if recipe["model"] == "fine-tune" else USE_FROZEN
     parts += ["## Use\n", use, "## How it was made\n", _made(recipe, facts)]
     (folder / "README.md").write_text("\n".join(parts), encoding="utf-8")
 

@@ -12,10 +12,12 @@ from training.errors import ModelFolderError
 
 if TYPE_CHECKING:
     from training.encoder import Encoder
+    from training.examples import Predictions
     from training.ladder import FittedModel
     from training.vector_cache import VectorCache
 
 RECIPE_FILE = "tilth.json"
+JUDGED_FILE = "out_of_fold.arrow"
 
 
 @contextmanager
@@ -60,7 +62,7 @@ def label_names(classes: Sequence[str]) -> dict[str, dict[str, int] | dict[int, 
 
 def write_config(folder: Path, classes: Sequence[str]) -> None:
     """Write `config.json` for a model that is no transformers model."""
-    _write(folder / "config.json", {"model_type": "tilth-probe", **label_names(classes)})
+    _write(folder / "config.json", {"model_type": "tilth-heads", **label_names(classes)})
 
 
 def write_recipe(folder: Path, classes: Sequence[str], recipe: dict[str, Any]) -> None:
@@ -68,17 +70,44 @@ def write_recipe(folder: Path, classes: Sequence[str], recipe: dict[str, Any]) -
     _write(folder / RECIPE_FILE, {"classes": list(classes), "recipe": recipe})
 
 
+def write_judged(folder: Path, judged: "Predictions | None") -> None:
+    """Write `out_of_fold.arrow`: what models that were not fitted on them said of the examples, with ids."""
+    if judged is None:
+        return
+    import pyarrow as pa
+    from pyarrow import feather
+
+    flat = pa.array(judged.probabilities.ravel(), pa.float64())
+    rows = pa.FixedSizeListArray.from_arrays(flat, judged.probabilities.shape[1])
+    table = pa.table({"id": pa.array(judged.ids.tolist(), pa.string()), "probabilities": rows})
+    feather.write_feather(table, folder / JUDGED_FILE)
+
+
+def read_judged(folder: Path) -> "Predictions | None":
+    """What `write_judged` wrote; None where there is none."""
+    from pyarrow import feather
+
+    from training.examples import Predictions, strings
+
+    path = folder / JUDGED_FILE
+    if not path.exists():
+        return None
+    table = feather.read_table(path, memory_map=False)
+    flat = table["probabilities"].combine_chunks().flatten().to_numpy()
+    return Predictions(strings(table["id"].to_pylist()), flat.reshape(table.num_rows, -1))
+
+
 def load(folder: Path | str, *, encoder: "Encoder | None" = None, cache: "VectorCache | None" = None) -> "FittedModel":
     """The model that was saved in `folder`; it predicts as it did before.
 
     Args:
         folder: What `save` wrote.
-        encoder: Of a probe, the encoder to use where one is at hand already.
-        cache: Of a probe, where vectors are looked up and kept.
+        encoder: Of a model on a frozen encoder, the encoder where one is at hand already.
+        cache: Of such a model, where vectors are looked up and kept.
 
     Raises:
         ModelFolderError: The folder holds no such model.
-        EncoderError: The probe's encoder is not to be had.
+        EncoderError: The model's encoder is not to be had.
     """
     folder = Path(folder)
     try:
@@ -87,10 +116,10 @@ def load(folder: Path | str, *, encoder: "Encoder | None" = None, cache: "Vector
         kind = recipe["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFolderError(f"{folder} holds no model of tilth ({RECIPE_FILE} is missing or broken).") from error
-    if kind == "probe":
-        from training.probe import load_probe
+    if "heads" in recipe:
+        from training.frozen.rung import load_frozen
 
-        return load_probe(folder, classes, recipe, encoder, cache)
+        return load_frozen(folder, classes, recipe, encoder, cache)
     if kind == "fine-tune":
         from training.fine_tuned import load_fine_tuned
 
