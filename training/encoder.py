@@ -14,11 +14,23 @@ from numpy.typing import NDArray
 
 from training.device import Device, best_device
 from training.encoder_folder import EncoderFolder, find_encoder
-from training.errors import EncoderError
+from training.errors import EncoderError, OutOfMemory
 from training.examples import Inputs, Strings, require_finite
 from training.scoring.batches import TOKENS_PER_BATCH, batches_by_length
-from training.scoring.tokens import first_line, first_word, pad, read_tokenizer, start_tokens, tokenize
-from training.scoring.views import VIEWS, View, middle_layer, pool, view_vectors
+from training.scoring.passes import Pass, torch_pass
+from training.scoring.run import vectors_of
+from training.scoring.tokens import (
+    TokenCache,
+    first_line,
+    pad,
+    read_tokenizer,
+    token_cache,
+    tokenize,
+    tokenize_once,
+    tokenizer_hash,
+)
+from training.scoring.views import VIEWS, View, pool
+from training.scoring.way import Way, usual_way
 from training.vector_cache import MemoryCache, VectorCache
 
 __all__ = [
@@ -116,7 +128,7 @@ class Encoder:
             rows = missing[start : start + TEXTS_PER_CHUNK]
             hashes = inputs.content_hashes[rows].tolist()
             wanted = [view for view in known if any(content not in known[view] for content in hashes)]
-            fresh = self._embed_texts([inputs.texts[row] for row in rows], wanted, _from(progress, start, len(missing)))
+            fresh = self._embed_texts(inputs, rows, wanted, _from(progress, start, len(missing)))
             for view, vectors in fresh.items():
                 require_finite(inputs.ids[rows], vectors, "the vector")
                 self.cache.put(self.key_of(view), hashes, vectors)
@@ -128,35 +140,34 @@ class Encoder:
         """How many numbers a vector has."""
         return int(self._model.config.hidden_size)
 
+    @cached_property
+    def way(self) -> Way:
+        """How this machine computes vectors, and why so."""
+        return usual_way(self._torch_pass)
+
     def _rows(self, known: dict[str, Vectors], hashes: Strings) -> Vectors:
         if not len(hashes):
             return np.zeros((0, self.dimension), dtype=np.float32)
         return np.stack([known[content] for content in hashes.tolist()])
 
-    def _embed_texts(self, texts: list[str], views: Sequence[View], progress: Progress | None) -> dict[View, Vectors]:
-        import torch
+    def _embed_texts(
+        self, inputs: Inputs, rows: list[int], views: Sequence[View], progress: Progress | None
+    ) -> dict[View, Vectors]:
+        texts, hashes = [inputs.texts[row] for row in rows], inputs.content_hashes[rows].tolist()
+        tokens = tokenize_once(self._tokenizer, texts, hashes, self.folder.max_length, self._tokens)
+        way = self.way
+        told = _counting(progress, len(rows))
+        try:
+            return vectors_of(way.through, tokens, views, workers=way.workers, done=told)
+        except OutOfMemory as error:
+            name = str(inputs.ids[rows[error.row]])
+            raise OutOfMemory(
+                f"{name!r}: {error} Use a smaller encoder or a machine with more.", row=error.row
+            ) from error
 
-        vectors = {view: np.zeros((len(texts), self.dimension), dtype=np.float32) for view in views}
-        tokens = tokenize(self._tokenizer, texts, self.folder.max_length)
-        special = start_tokens(self._tokenizer)
-        done = 0
-        with torch.inference_mode():
-            for rows in batches_by_length([len(ids) for ids in tokens], TOKENS_PER_BATCH):
-                some = [tokens[row] for row in rows]
-                batch = pad(self._tokenizer, some, self.device)
-                with self.device.autocast():
-                    out = self._model(**batch, output_hidden_states="middle" in views)
-                last = out.last_hidden_state.float()
-                hidden = out.hidden_states
-                middle = None if hidden is None else hidden[middle_layer(len(hidden) - 1)].float()
-                words = [first_word(ids, special) for ids in some]
-                for view in views:
-                    pooled = view_vectors(view, last, middle, batch["attention_mask"], words, self.folder.pooling)
-                    vectors[view][rows] = pooled.cpu().numpy()
-                done += len(rows)
-                if progress is not None:
-                    progress(done, len(texts))
-        return vectors
+    @cached_property
+    def _tokens(self) -> TokenCache:
+        return token_cache(tokenizer_hash(self.folder), self.folder.max_length)
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -165,6 +176,10 @@ class Encoder:
     @cached_property
     def _model(self) -> Any:
         return read_encoder(self.folder).to(self.device.torch).eval()
+
+    @cached_property
+    def _torch_pass(self) -> Pass:
+        return torch_pass(self._model, self._tokenizer, self.folder, self.device)
 
 
 def read_encoder(folder: EncoderFolder) -> Any:
@@ -196,6 +211,19 @@ def require_weights(folder: EncoderFolder, missing: Sequence[str]) -> None:
             f'[training] encoder "{folder.name}" lacks {len(body)} of its weights, {body[0]} first; '
             "the folder holds another model than its config.json says."
         )
+
+
+def _counting(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    done = 0
+
+    def count(texts: int) -> None:
+        nonlocal done
+        done += texts
+        progress(done, total)
+
+    return count
 
 
 def _from(progress: Progress | None, start: int, total: int) -> Progress | None:

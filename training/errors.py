@@ -23,5 +23,13 @@ class NotFinite(FitError):
     """A model gave NaN or infinity where numbers are needed."""
 
 
+class OutOfMemory(FitError):
+    """A text does not fit in memory even alone; `row` is its place among those that were asked for."""
+
+    def __init__(self, message: str, *, row: int) -> None:
+        super().__init__(message)
+        self.row = row
+
+
 class ModelFolderError(FitError, RequestError):
     """A folder does not hold a model that `training.load` can read."""

@@ -1,8 +1,13 @@
 """From texts to token ids, and to batches of equal width."""
 
+import hashlib
 import os
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training.encoder_folder import EncoderFolder
 from training.errors import EncoderError
@@ -11,6 +16,65 @@ if TYPE_CHECKING:
     import torch
 
     from training.device import Device
+
+
+# What decides a text's token ids, beside the text.
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json")
+# Token ids are kept of this many tokens, at four bytes each: a larger pool is tokenised again.
+TOKENS_KEPT = 16_000_000
+
+
+class TokenCache:
+    """Token ids by content hash, as long as the process lives; of one tokenizer and one length to cut at.
+
+    They are not written to disk: tokenising takes less than a hundredth of what the encoder takes.
+    """
+
+    def __init__(self) -> None:
+        self._ids: dict[str, NDArray[np.int32]] = {}
+        self._tokens = 0
+
+    def get(self, content_hash: str) -> list[int] | None:
+        """The token ids of a text, or None."""
+        found = self._ids.get(content_hash)
+        return None if found is None else found.tolist()
+
+    def put(self, content_hash: str, ids: Sequence[int]) -> None:
+        """Keep a text's token ids; all that was kept goes when there is no more room."""
+        if self._tokens + len(ids) > TOKENS_KEPT:
+            self._ids.clear()
+            self._tokens = 0
+        self._ids[content_hash] = np.asarray(ids, dtype=np.int32)
+        self._tokens += len(ids)
+
+
+@cache
+def token_cache(_tokenizer: str, _max_length: int) -> TokenCache:
+    """The process's token ids of one tokenizer, named by `tokenizer_hash`, cut at one length."""
+    return TokenCache()
+
+
+def tokenizer_hash(folder: EncoderFolder) -> str:
+    """SHA-256 over the tokenizer's files, 64 hex digits."""
+    digest = hashlib.sha256()
+    for name in TOKENIZER_FILES:
+        path = folder.path / name
+        if path.is_file():
+            digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def tokenize_once(
+    tokenizer: Any, texts: Sequence[str], hashes: Sequence[str], max_length: int, kept: TokenCache
+) -> list[list[int]]:
+    """As `tokenize`; texts whose content hash is in `kept` are not tokenised again."""
+    tokens = [kept.get(content) for content in hashes]
+    missing = [row for row, ids in enumerate(tokens) if ids is None]
+    fresh = tokenize(tokenizer, [texts[row] for row in missing], max_length)
+    for row, ids in zip(missing, fresh, strict=True):
+        kept.put(hashes[row], ids)
+        tokens[row] = ids
+    return [ids for ids in tokens if ids is not None]
 
 
 def read_tokenizer(folder: EncoderFolder) -> Any:

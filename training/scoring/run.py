@@ -1,0 +1,131 @@
+"""Many batches through one pass: by several threads, and in smaller pieces where memory runs short."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from itertools import islice
+
+import numpy as np
+
+from training.errors import OutOfMemory
+from training.scoring.batches import Rows
+from training.scoring.passes import Pass, Vectors
+from training.scoring.views import View
+
+Done = Callable[[int], None]
+
+
+def vectors_of(
+    through: Pass,
+    tokens: list[list[int]],
+    views: Sequence[View],
+    *,
+    workers: int,
+    done: Done | None = None,
+) -> dict[View, Vectors]:
+    """Vectors (N, D) float32 of N tokenised texts for each view, in their order.
+
+    Args:
+        through: The way through the encoder.
+        tokens: Token ids of each text.
+        views: What is asked for.
+        workers: Threads that take a batch each, with one thread of torch each; 1 leaves torch its own threads.
+        done: Called with the number of texts after each batch, in the calling thread.
+
+    Raises:
+        OutOfMemory: A text does not fit in memory even alone; `rows` names it.
+    """
+    lengths = [len(ids) for ids in tokens]
+    batches = list(through.batches(lengths, workers))
+    vectors: dict[View, Vectors] = {}
+    for rows, found in _each(through, tokens, batches, views, min(workers, len(batches))):
+        for view, some in found.items():
+            if view not in vectors:
+                vectors[view] = np.zeros((len(tokens), some.shape[1]), dtype=np.float32)
+            vectors[view][rows] = some
+        if done is not None:
+            done(len(rows))
+    return vectors
+
+
+def one_batch(
+    through: Pass, tokens: list[list[int]], rows: Rows, views: Sequence[View]
+) -> list[tuple[Rows, dict[View, Vectors]]]:
+    """Vectors of these rows; where memory runs out the batch is halved, and the halves again.
+
+    Raises:
+        OutOfMemory: One text alone does not fit.
+    """
+    try:
+        return [(rows, through.vectors([tokens[int(row)] for row in rows], views))]
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(rows) == 1:
+            raise OutOfMemory(
+                f"A text of {len(tokens[int(rows[0])])} tokens does not fit in memory even alone.", row=int(rows[0])
+            ) from error
+    # What comes after fits more surely when it is smaller from the start.
+    through.tokens = max(1, through.tokens // 2)
+    free_memory()
+    half = len(rows) // 2
+    return one_batch(through, tokens, rows[:half], views) + one_batch(through, tokens, rows[half:], views)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, on a CPU or a GPU."""
+    import torch
+
+    said = str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in said or "out of memory" in said.lower())
+    )
+
+
+def free_memory() -> None:
+    """Give back what torch keeps of a GPU's memory."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _each(
+    through: Pass, tokens: list[list[int]], batches: list[Rows], views: Sequence[View], workers: int
+) -> Iterator[tuple[Rows, dict[View, Vectors]]]:
+    if workers <= 1:
+        for rows in batches:
+            yield from one_batch(through, tokens, rows, views)
+        return
+    with _threads(workers) as threads:
+        waiting = iter(batches)
+        running: set[Future[list[tuple[Rows, dict[View, Vectors]]]]] = {
+            threads.submit(one_batch, through, tokens, rows, views) for rows in islice(waiting, 2 * workers)
+        }
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for one in finished:
+                yield from one.result()
+            running |= {
+                threads.submit(one_batch, through, tokens, rows, views) for rows in islice(waiting, len(finished))
+            }
+
+
+@contextmanager
+def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+    import torch
+
+    before = torch.get_num_threads()
+    threads = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(max(1, before // workers),))
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
+        # Set in a thread, the number is also what threads that start later get.
+        torch.set_num_threads(before)
