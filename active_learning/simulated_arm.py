@@ -132,11 +132,13 @@ class _Labelled:
         rest, known = whole.take(np.flatnonzero(free)), whole.take(np.flatnonzero(self.labelled))
         said = None if model is None or not len(rest) else model.predict(rest.inputs()).of(rest.ids)
         of_labelled = None if model is None else model.predict(known.inputs()).of(known.ids)
+        # The model's own vectors tell its classes apart; they are taken where it has some.
+        own = said is not None and said.embeddings is not None and of_labelled is not None
         return Pool(
             ids=rest.ids,
             probabilities=None if said is None else said.probabilities,
-            embeddings=rest.embeddings,
-            labelled_embeddings=known.embeddings,
+            embeddings=said.embeddings if own and said is not None else rest.embeddings,
+            labelled_embeddings=of_labelled.embeddings if own and of_labelled is not None else known.embeddings,
             clusters=rest.clusters,
             members=None if said is None else said.members,
             labelled_labels=known.labels,
