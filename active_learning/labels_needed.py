@@ -8,6 +8,8 @@ import numpy as np
 
 from active_learning.learning_curves import CONTROL, Curves, Floats
 
+ROUNDING = 1e-9  # the mean of .7, .71 and .69 is less than .7 by a hair
+
 
 @dataclass(frozen=True)
 class Needed:
@@ -60,10 +62,10 @@ def first_reached(n_labels: Sequence[int], values: Sequence[float] | Floats, wan
     """Where the broken line through the points first reaches `wanted`; None where it never does, or is NaN."""
     before: tuple[int, float] | None = None
     for n, value in zip(n_labels, values, strict=True):
-        if value >= wanted:
+        if value >= wanted - ROUNDING:
             if before is None:
                 return float(n)
-            share = (wanted - before[1]) / (value - before[1])
+            share = min(1.0, (wanted - before[1]) / (value - before[1]))
             return float(before[0] + share * (n - before[0]))
         before = (n, float(value))
     return None
