@@ -3,16 +3,20 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from active_learning.fit import evaluate_model, fit_model, metrics_json
+from active_learning.learning_set import read_learning_set
 from active_learning.settings import LearningSettings
 from store import assignments, labels, models, predictions, records, rounds, splits
 from store.database import Store
 from store.label_schema import LabelSchema
 from store.records import add_records
+from training.examples import Predictions
+from training.metrics import evaluate
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -26,11 +30,13 @@ def play(
     sizes: list[int],
     holdout: int,
     control: int = 0,
+    prove: bool = False,
 ) -> None:
     """Bring in the texts of `answers` (text to class), and play a round for each of `sizes`.
 
     The first round draws the holdout and its records at random; later ones take the records of which the model is
-    least sure, and `control` more at random.
+    least sure, and `control` more at random. `prove` measures what a round measures, at a dozen fits a round; without
+    it the model is measured alone.
     """
     rng = np.random.default_rng(settings.seed)
     add_records(store, pa.table({"text": list(answers)}), source_name="played.csv")
@@ -53,10 +59,24 @@ def play(
         _ask(store, current.round_id, drawn)
         _answer(store, schema, {one: right[one] for some in drawn.values() for one in some})
         model = fit_model(store, schema, store.path.parent, settings, round_id=current.round_id, say=lambda _: None)
-        measured = evaluate_model(store, schema, settings, model, say=lambda _: None)
+        figures = _measured(store, schema, settings, model, prove=prove)
         asked = {purpose: len(some) for purpose, some in drawn.items()}
-        numbers = {"asked": asked, "model_id": model.model_id} | metrics_json(measured, model.recipe["labels"])
+        numbers = {"asked": asked, "model_id": model.model_id} | figures
         rounds.move_round(store, current.round_id, rounds.DONE, numbers)
+
+
+def _measured(
+    store: Store, schema: LabelSchema, settings: LearningSettings, model: models.Model, *, prove: bool
+) -> dict[str, Any]:
+    if prove:
+        return metrics_json(evaluate_model(store, schema, settings, model, say=lambda _: None), model.recipe["labels"])
+    assert model.snapshot_id is not None
+    holdout = read_learning_set(store, schema, model.snapshot_id).holdout
+    ids, said = predictions.predictions(store, model.model_id)
+    found = evaluate(Predictions(np.array(ids), said).of(holdout.ids), holdout.labels, schema.classes, resamples=50)
+    figures = {"labels": model.recipe["labels"], "holdout": found.to_json(), "control_labels": 0, "control": None}
+    models.set_metrics(store, model.model_id, figures)
+    return figures
 
 
 def _unsure(store: Store, ids: list[str]) -> dict[str, float]:

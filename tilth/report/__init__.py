@@ -71,6 +71,7 @@ def render(facts: ReportFacts, schema: LabelSchema, *, name: str, description: s
         facts=facts,
         headline=holdout["accuracy"] if holdout else None,
         holdout_size=holdout["records"] if holdout else 0,
+        saved=_saved(facts),
         scalars=_scalars(holdout),
         classes_shown=CLASSES_SHOWN,
         notes=notes,
@@ -133,6 +134,16 @@ def _scalars(holdout: dict[str, Any] | None) -> list[dict[str, Any]]:
         return []
     found = [(title, holdout.get(key)) for key, title in SCALAR_NAMES.items()]
     return [{"name": title} | value for title, value in found if value and value.get("value") is not None]
+
+
+def _saved(facts: ReportFacts) -> dict[str, str] | None:
+    """The labels that choosing saved, for the head of the page; nothing where they may as well be none."""
+    found = facts.proof.saved.saved if facts.proof is not None else None
+    if found is None or found[0] is None or found[1] is None or found[1] <= 0:
+        return None
+    value, low, high = found
+    to = " or more" if high is None else f" to {high:,.0f}"
+    return {"value": f"{value:,.0f}", "words": f"labels saved by choosing ({low:,.0f}{to})"}
 
 
 def _suspicion_sentence(facts: ReportFacts) -> str:

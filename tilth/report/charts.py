@@ -118,10 +118,13 @@ def label_counts(rows: Rows) -> str:
 def confusion(rows: Rows) -> str:
     """The confusion matrix on the holdout; `rows` have `label`, `predicted`, `records`, one a pair of classes."""
     order = list(dict.fromkeys(row["label"] for row in rows))
-    step = 34 if len(order) <= CLASSES_WITH_NUMBERS else 11
+    many = len(order) > CLASSES_WITH_NUMBERS
+    step, small = (11, {"labelFontSize": 9.5, "labelPadding": 2}) if many else (34, {})
     base = alt.Chart(_values(rows)).encode(
-        x=alt.X("predicted:N", sort=order, title="the model says", axis=alt.Axis(labelAngle=-40)),
-        y=alt.Y("label:N", sort=order, title="people say"),
+        x=alt.X(
+            "predicted:N", sort=order, title="the model says", axis=alt.Axis(labelAngle=-90 if many else -40, **small)
+        ),
+        y=alt.Y("label:N", sort=order, title="people say", axis=alt.Axis(**small)),
         tooltip=["label:N", "predicted:N", "records:Q"],
     )
     cells = base.mark_rect().encode(
@@ -129,7 +132,7 @@ def confusion(rows: Rows) -> str:
             "records:Q", legend=None, scale=alt.Scale(type="sqrt", range=[_colour("paper"), _colour("model")])
         )
     )
-    if len(order) > CLASSES_WITH_NUMBERS:
+    if many:
         return _spec(cells.properties(width=alt.Step(step), height=alt.Step(step)))
     dark = max(row["records"] for row in rows) / 2
     numbers = base.mark_text(fontSize=11).encode(

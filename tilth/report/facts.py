@@ -21,6 +21,7 @@ from tilth.report.simulated import SimulationPicture, simulation_pictures
 from tilth.report.vectors import keys_to_try
 
 if TYPE_CHECKING:
+    from active_learning.proof import Proof
     from labeling.agreement import Agreement
 
 SHOWN_SUSPICIONS = 40
@@ -61,6 +62,7 @@ class ReportFacts:
         picture: The map of the pool.
         simulations: What simulations showed.
         has_out_of_fold: Whether it is known what models say of training labels that they were not fitted on.
+        proof: What choosing saved and what more labels would bring, where the current model was measured.
     """
 
     counts: Mapping[str, int]
@@ -83,6 +85,7 @@ class ReportFacts:
     picture: PoolPicture = field(default_factory=PoolPicture)
     simulations: Sequence[SimulationPicture] = ()
     has_out_of_fold: bool = False
+    proof: "Proof | None" = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ def gather_facts(
     store: Store, schema: LabelSchema, place: Place, rendering: Sequence[Mapping[str, Any]] = ()
 ) -> ReportFacts:
     """Read everything that the report shows; `rendering` is what `rendering_rows` gave."""
+    from active_learning.proof import Proof
     from labeling.agreement import agreement, annotators
     from labeling.answers import read_answers
 
@@ -176,6 +180,7 @@ def gather_facts(
         ),
         simulations=simulation_pictures(place.folder / "simulations"),
         has_out_of_fold=bool(judged.out_of_fold),
+        proof=Proof.from_json(current.metrics) if current is not None else None,
     )
 
 
