@@ -96,9 +96,12 @@ class Proof:
         return int(any(figure.holds is False for figure in self.figures))
 
     def _print(self) -> None:
-        from rich.console import Console
-        from rich.table import Table
-
+        try:
+            from rich.console import Console
+            from rich.table import Table
+        except ImportError:  # a bare machine, on which only `training` runs
+            self._print_plain()
+            return
         table = Table(title=f"{self.claim}{' (quick)' if self.quick else ''}: {self.compares}", caption=machine())
         for heading in ("what", "value", "unit", "must", "holds", "runs"):
             table.add_column(heading, justify="right" if heading == "value" else "left")
@@ -107,6 +110,13 @@ class Proof:
             runs = " ".join(f"{run:.4g}" for run in figure.runs)
             table.add_row(figure.what, f"{figure.value:.4g}", figure.unit, figure.must or "", holds, runs)
         Console().print(table)
+
+    def _print_plain(self) -> None:
+        print(f"{self.claim}{' (quick)' if self.quick else ''}: {self.compares}; {machine()}")
+        for figure in self.figures:
+            holds = {True: ": yes", False: ": NO", None: ""}[figure.holds]
+            must = f" ({figure.must}{holds})" if figure.must else ""
+            print(f"{figure.what}: {figure.value:.4g} {figure.unit}{must}")
 
 
 def arguments(about: str | None) -> argparse.Namespace:
