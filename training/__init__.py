@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from training.metrics import Estimate, Metrics, evaluate
     from training.model_card import CardFacts
     from training.model_folder import load
-    from training.vector_cache import MemoryCache, VectorCache
+    from training.vector_cache import MemoryCache, NothingKept, VectorCache
 
 __all__ = [
     "RUNGS",
@@ -38,6 +38,7 @@ __all__ = [
     "Metrics",
     "ModelFolderError",
     "NotFinite",
+    "NothingKept",
     "Predictions",
     "TooFewLabels",
     "VectorCache",
@@ -58,7 +59,7 @@ _HOMES = {
     **dict.fromkeys(_ERRORS, "errors"),
     **dict.fromkeys(("Examples", "Inputs", "Predictions", "content_hash"), "examples"),
     **dict.fromkeys(("Estimate", "Metrics", "evaluate"), "metrics"),
-    **dict.fromkeys(("MemoryCache", "VectorCache"), "vector_cache"),
+    **dict.fromkeys(("MemoryCache", "NothingKept", "VectorCache"), "vector_cache"),
     "CardFacts": "model_card",
     "load": "model_folder",
 }

@@ -36,3 +36,14 @@ class MemoryCache:
         """Keep `vectors` (M, D), one for each hash."""
         for key, vector in zip(hashes, vectors, strict=True):
             self._vectors[encoder, key] = np.array(vector, dtype=np.float32)
+
+
+class NothingKept:
+    """A `VectorCache` that forgets: for streams through a pool that is larger than memory."""
+
+    def get(self, encoder: str, hashes: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:  # noqa: ARG002
+        """No hash has a vector."""
+        return [], np.zeros((0, 0), dtype=np.float32)
+
+    def put(self, encoder: str, hashes: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Keep none."""
