@@ -74,7 +74,8 @@ def fit_model(
     snapshot = snapshots.take_snapshot(store, schema)
     learning = read_learning_set(store, schema, snapshot.snapshot_id)
     encoder = Encoder(settings.encoder, StoredVectors(store))
-    model_id = _model_id(snapshot.snapshot_id, schema, settings, encoder.key)
+    waiting = waiting_inputs(store)
+    model_id = _model_id(snapshot.snapshot_id, schema, settings, encoder.key, waiting)
     path = folder / "models" / model_id
     store.let_go()
     if path.exists():
@@ -82,12 +83,14 @@ def fit_model(
     else:
         say(f"Fitting {settings.model} on {len(learning.train)} labels.")
         rung = classifier(settings.model, schema.classes, settings.encoder, cache=StoredVectors(store))
-        fitted = rung.fit(learning.train, seed=settings.seed)
+        fitted = rung.fit(learning.train, seed=settings.seed, unlabelled=waiting)
+        if "why" in fitted.recipe:
+            say(fitted.recipe["why"])
         fitted.save(path, _card(schema, settings, learning, fitted))
     said = fitted.predict(_everything(store))
     steady = agreement_with_current(store, said, learning.train, model_id)
     recipe = {
-        "model": settings.model,
+        **fitted.recipe,
         "labels": len(learning.train),
         "agreement": steady.to_json() if steady is not None else None,
     }
@@ -96,14 +99,14 @@ def fit_model(
             store,
             models.Model(
                 model_id=model_id,
-                rung=settings.model,
+                rung=str(fitted.recipe["model"]),
                 encoder=encoder.key,
                 recipe=recipe,
                 seed=settings.seed,
                 snapshot_id=snapshot.snapshot_id,
                 round_id=round_id,
                 metrics=None,
-                calibration={"temperature": fitted.temperature},
+                calibration={"temperature": fitted.temperature, **fitted.recipe.get("calibration", {})},
                 path=str(path.relative_to(folder)),
                 alias="current",
                 schema_hash=schema.hash,
@@ -111,6 +114,9 @@ def fit_model(
             ),
         )
         predictions.write_predictions(store, model_id, said.ids.tolist(), said.probabilities)
+        if fitted.judged is not None:
+            judged = fitted.judged
+            predictions.write_out_of_fold(store, model_id, judged.ids.tolist(), judged.probabilities)
     kept = models.model(store, model_id)
     assert kept is not None
     return kept
@@ -131,8 +137,17 @@ def _card(schema: LabelSchema, settings: LearningSettings, learning: LearningSet
     )
 
 
-def _model_id(snapshot_id: str, schema: LabelSchema, settings: LearningSettings, encoder: str) -> str:
-    facts = [snapshot_id, schema.hash, settings.model, encoder, settings.seed]
+def waiting_inputs(store: Store) -> Inputs:
+    """The pool: records without a label that a model may learn from how the data lies; nothing that is held out."""
+    waiting = set(pool.pool(store)["record_id"].to_pylist())
+    everything = _everything(store)
+    rows = [row for row, one in enumerate(everything.ids.tolist()) if one in waiting]
+    return Inputs(everything.ids[rows], [everything.texts[row] for row in rows], everything.content_hashes[rows])
+
+
+def _model_id(snapshot_id: str, schema: LabelSchema, settings: LearningSettings, encoder: str, waiting: Inputs) -> str:
+    learned_from = hashlib.sha256("\n".join(sorted(waiting.ids.tolist())).encode()).hexdigest()
+    facts = [snapshot_id, schema.hash, settings.model, encoder, settings.seed, learned_from]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
@@ -211,9 +226,10 @@ def _control_metrics(
     except TooFewLabels:
         return None
     say(f"Fitting {settings.model} on the control arm's {len(learning.control)} labels.")
+    waiting = waiting_inputs(store)
     store.let_go()
     rung = classifier(settings.model, schema.classes, settings.encoder, cache=StoredVectors(store))
-    fitted = rung.fit(learning.control, seed=settings.seed)
+    fitted = rung.fit(learning.control, seed=settings.seed, unlabelled=waiting)
     return _measure(schema, learning.holdout, fitted.predict(learning.holdout.inputs()), settings.seed)
 
 
@@ -225,6 +241,7 @@ def _fit_again(
         return None
     encoder = Encoder(settings.encoder, StoredVectors(store))
     rung = classifier(model.rung, schema.classes, encoder)
+    waiting = waiting_inputs(store)
     store.let_go()
     say("Fitting on random labels, to tell what choosing saved.")
-    return lambda examples: rung.fit(examples, seed=settings.seed)
+    return lambda examples: rung.fit(examples, seed=settings.seed, unlabelled=waiting)

@@ -291,7 +291,9 @@ def _wait(bench: Bench, current: rounds.Round) -> rounds.Round | None:
 
 def _audit(bench: Bench, current: rounds.Round) -> rounds.Round:
     try:
-        found = audit_labels(bench.store, bench.schema, bench.settings)
+        found = audit_labels(
+            bench.store, bench.schema, bench.folder, bench.settings, round_id=current.round_id, say=bench.say
+        )
     except (NothingLabelled, TooFewLabels, TooFewClasses) as error:
         bench.say(f"Not audited: {error}")
         return rounds.move_round(bench.store, current.round_id, "fit")

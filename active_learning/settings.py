@@ -19,7 +19,7 @@ class LearningSettings:
         price_per_answer: What one answer of a person costs; None where nobody said.
         value_per_point: What a point of accuracy, of 100, is worth, in the same currency; None likewise.
         seed: The seed of every draw and fit.
-        model: The rung of the ladder, `probe` or `fine-tune`.
+        model: The rung of the ladder, or `auto`.
         encoder: The encoder's folder or name on the Hub.
         name, license, language: What the model's card says of the data.
     """
@@ -35,7 +35,7 @@ class LearningSettings:
     price_per_answer: float | None = None
     value_per_point: float | None = None
     seed: int = 0
-    model: str = "probe"
+    model: str = "auto"
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
     name: str = "tilth classifier"
     license: str = ""

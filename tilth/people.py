@@ -177,13 +177,13 @@ class Audited:
         return asdict(self)
 
 
-def audit_project(project: Project, *, show: int) -> Audited:
+def audit_project(project: Project, *, show: int, say: Say) -> Audited:
     """Doubt the labels as they are now, and keep the doubts as issues."""
     from active_learning.audit_labels import audit_labels
     from tilth.report.facts import suspicions
 
     with project.open_store() as store:
-        found = audit_labels(store, project.schema, learning_settings(project))
+        found = audit_labels(store, project.schema, project.folder, learning_settings(project), say=say)
         shown = suspicions(store, limit=show)
     return Audited(
         lines=[

@@ -150,11 +150,14 @@ class TrainingSection(Section):
     """`[training]`: which model is fitted.
 
     Attributes:
-        model: "probe" is a logistic regression on frozen embeddings, "fine-tune" the whole encoder.
+        model: What is fitted, from the cheapest to the dearest: "probe" is a logistic regression on frozen embeddings;
+            "propagation" adds what a record's neighbours in the pool are believed to be, "self-training" what the model
+            is surest of there; "fine-tune" changes the encoder. "auto" takes the one that cross-validation
+            prefers, anew at each fit.
         encoder: A sentence encoder: its name on the Hub, or its folder.
     """
 
-    model: Literal["probe", "fine-tune"] = "probe"
+    model: Literal["auto", "probe", "propagation", "self-training", "fine-tune"] = "auto"
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
 
 

@@ -81,7 +81,7 @@ def audit(
     """
     from tilth.people import audit_project
 
-    found = audit_project(context.obj, show=show)
+    found = audit_project(context.obj, show=show, say=say if not as_json else lambda _: None)
     if as_json:
         print_json(found.as_dict())
         return

@@ -123,7 +123,7 @@ def _label_and_learn(project: Project, store: Store, where: StudioProject, stage
         stages.next(f"Round {number} of {ROUNDS}: the model chooses, people answer, the model learns.")
         run_round(bench)
     stages.next("Audit: which labels are probably wrong? They go back to people, with the reason.")
-    found = audit_labels(store, where.schema, settings)
+    found = audit_labels(store, where.schema, project.folder, settings, say=say)
     say(f"{found.judged} labels looked at, {found.flagged.num_rows} are probably wrong.")
     relooks = relook_assignments(store)
     push(store, where, relooks)
