@@ -4,8 +4,9 @@ The view "sentence" pools token vectors as the encoder's folder says (Reimers an
 2019); the others are told in `training.scoring.views`.
 """
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,14 +15,14 @@ from numpy.typing import NDArray
 
 from training.device import Device, best_device
 from training.encoder_folder import EncoderFolder, find_encoder
-from training.errors import EncoderError, OutOfMemory
+from training.errors import OnnxUnusable, OutOfMemory
 from training.examples import Inputs, Strings, require_finite
 from training.scoring.batches import TOKENS_PER_BATCH, batches_by_length
+from training.scoring.onnx import OnnxPass, exported
 from training.scoring.passes import Pass, torch_pass
 from training.scoring.run import vectors_of
 from training.scoring.tokens import (
     TokenCache,
-    first_line,
     pad,
     read_tokenizer,
     token_cache,
@@ -30,7 +31,18 @@ from training.scoring.tokens import (
     tokenizer_hash,
 )
 from training.scoring.views import VIEWS, View, pool
-from training.scoring.way import Way, usual_way
+from training.scoring.way import (
+    MEASURE_FROM,
+    Choice,
+    Way,
+    choice_file,
+    keep_choice,
+    measure,
+    read_choice,
+    scoring_folder,
+    usual_way,
+)
+from training.scoring.weights import read_encoder, require_weights
 from training.vector_cache import MemoryCache, VectorCache
 
 __all__ = [
@@ -78,6 +90,7 @@ class Encoder:
         self.folder: EncoderFolder = find_encoder(name)
         self.cache: VectorCache = MemoryCache() if cache is None else cache
         self.device: Device = best_device()
+        self._way: Way | None = None
 
     @property
     def key(self) -> str:
@@ -124,6 +137,8 @@ class Encoder:
             for row, content in zip(first, distinct, strict=True)
             if any(content not in has for has in known.values())
         ]
+        if len(missing) >= MEASURE_FROM and self.device.name == "cpu" and not _is_kept(self.key):
+            self.measure_way([inputs.texts[row] for row in missing[: 2 * MEASURE_FROM]])
         for start in range(0, len(missing), TEXTS_PER_CHUNK):
             rows = missing[start : start + TEXTS_PER_CHUNK]
             hashes = inputs.content_hashes[rows].tolist()
@@ -140,10 +155,39 @@ class Encoder:
         """How many numbers a vector has."""
         return int(self._model.config.hidden_size)
 
-    @cached_property
+    @property
     def way(self) -> Way:
-        """How this machine computes vectors, and why so."""
-        return usual_way(self._torch_pass)
+        """How this machine computes vectors, and why so: as was measured here once, or as is usual."""
+        if self._way is None:
+            choice = read_choice(choice_file(self.key)) if self.device.name == "cpu" else None
+            self._way = usual_way(self._torch_pass) if choice is None else self._chosen(choice)
+        return self._way
+
+    def measure_way(self, texts: Sequence[str]) -> Way:
+        """Measure on some of these texts which way is the fastest on this CPU, take it, and keep the choice.
+
+        `embed` does so by itself for a large pool, once a machine and encoder.
+        """
+        tokens = tokenize(self._tokenizer, texts, self.folder.max_length)
+        choice = measure(self._torch_pass, self._onnx_pass, tokens, time.perf_counter)
+        keep_choice(choice, choice_file(self.key))
+        self._way = self._chosen(choice)
+        return self._way
+
+    def _chosen(self, choice: Choice) -> Way:
+        if choice.engine == "onnx":
+            try:
+                return Way(self._onnx_pass(), choice.workers, choice.why)
+            except OnnxUnusable as error:
+                return replace(usual_way(self._torch_pass), why=f"PyTorch, since {error}")
+        self._torch_pass.tokens = choice.tokens
+        return Way(self._torch_pass, choice.workers, choice.why)
+
+    def _onnx_pass(self) -> Pass:
+        kept = scoring_folder()
+        if kept is None:
+            raise OnnxUnusable("there is no folder to keep its graph in")
+        return OnnxPass(exported(self.folder, kept), self._tokenizer, self.folder)
 
     def _rows(self, known: dict[str, Vectors], hashes: Strings) -> Vectors:
         if not len(hashes):
@@ -182,35 +226,9 @@ class Encoder:
         return torch_pass(self._model, self._tokenizer, self.folder, self.device)
 
 
-def read_encoder(folder: EncoderFolder) -> Any:
-    """The encoder without a head, weights in float32.
-
-    Raises:
-        EncoderError: The weights cannot be read, or do not fill the encoder.
-    """
-    import torch
-    from transformers import AutoModel
-
-    from training.quiet import quiet_transformers
-
-    try:
-        with quiet_transformers():
-            model, told = AutoModel.from_pretrained(folder.path, dtype=torch.float32, output_loading_info=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise EncoderError(f'[training] encoder "{folder.name}" cannot be read: {first_line(error)}') from error
-    require_weights(folder, told["missing_keys"])
-    return model
-
-
-def require_weights(folder: EncoderFolder, missing: Sequence[str]) -> None:
-    """Raise `EncoderError` when weights of the encoder itself are missing; a pooler or a head may be."""
-    new = ("pooler", "classifier", "score", "head")
-    body = sorted(name for name in missing if not any(part in name for part in new))
-    if body:
-        raise EncoderError(
-            f'[training] encoder "{folder.name}" lacks {len(body)} of its weights, {body[0]} first; '
-            "the folder holds another model than its config.json says."
-        )
+def _is_kept(key: str) -> bool:
+    path = choice_file(key)
+    return path is None or path.is_file()
 
 
 def _counting(progress: Progress | None, total: int) -> Callable[[int], None] | None:

@@ -31,5 +31,9 @@ class OutOfMemory(FitError):
         self.row = row
 
 
+class OnnxUnusable(FitError):
+    """ONNX Runtime cannot take PyTorch's place; the message says why, in the middle of a sentence."""
+
+
 class ModelFolderError(FitError, RequestError):
     """A folder does not hold a model that `training.load` can read."""

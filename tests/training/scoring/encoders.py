@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from training.encoder_folder import EncoderFolder, find_encoder
 
 WORDS = [f"w{number}" for number in range(60)]
+# Equal lengths and unequal ones, an empty text, one over the encoder's length.
+TEXTS = [" ".join(np.random.default_rng(3).choice(WORDS, size)) for size in (90, 40, 9, 9, 9, 4, 4, 1, 1, 0)]
 SIZES = {
     "vocab_size": 66,
     "hidden_size": 32,

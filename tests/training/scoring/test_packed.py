@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.scoring.encoders import WORDS, write_tiny
+from tests.training.scoring.encoders import TEXTS, write_tiny
 from training.device import Device
 from training.encoder import read_encoder, read_tokenizer, tokenize
 from training.encoder_folder import EncoderFolder
@@ -16,9 +16,6 @@ from training.scoring.passes import PackedPass, PaddedPass, torch_pass
 from training.scoring.views import VIEWS
 
 CPU = Device("cpu", bf16=False)
-RNG = np.random.default_rng(3)
-# Equal lengths and unequal ones, an empty text, one over the encoder's length.
-TEXTS = [" ".join(RNG.choice(WORDS, size)) for size in (90, 40, 9, 9, 9, 4, 4, 1, 1)] + [""]
 
 
 def parts(folder: EncoderFolder) -> tuple[Any, Any, list[list[int]]]:

@@ -1,0 +1,39 @@
+"""An encoder's weights, read from its folder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from training.encoder_folder import EncoderFolder
+from training.errors import EncoderError
+from training.scoring.tokens import first_line
+
+
+def read_encoder(folder: EncoderFolder) -> Any:
+    """The encoder without a head, weights in float32.
+
+    Raises:
+        EncoderError: The weights cannot be read, or do not fill the encoder.
+    """
+    import torch
+    from transformers import AutoModel
+
+    from training.quiet import quiet_transformers
+
+    try:
+        with quiet_transformers():
+            model, told = AutoModel.from_pretrained(folder.path, dtype=torch.float32, output_loading_info=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise EncoderError(f'[training] encoder "{folder.name}" cannot be read: {first_line(error)}') from error
+    require_weights(folder, told["missing_keys"])
+    return model
+
+
+def require_weights(folder: EncoderFolder, missing: Sequence[str]) -> None:
+    """Raise `EncoderError` when weights of the encoder itself are missing; a pooler or a head may be."""
+    new = ("pooler", "classifier", "score", "head")
+    body = sorted(name for name in missing if not any(part in name for part in new))
+    if body:
+        raise EncoderError(
+            f'[training] encoder "{folder.name}" lacks {len(body)} of its weights, {body[0]} first; '
+            "the folder holds another model than its config.json says."
+        )
