@@ -93,15 +93,23 @@ def _classes(pool: Pool) -> int | None:
 
 
 def _neighbours(vectors: Vectors, least: float) -> Neighbours:
-    """Each row's neighbours with itself: pairs are found in blocks, and only those that are near are kept."""
-    counts = np.zeros(len(vectors), dtype=np.int64)
-    found = []
-    for rows in _parts(len(vectors), len(vectors)):
-        near = vectors[rows] @ vectors.T >= least
-        near[np.arange(len(near)), np.arange(rows.start, rows.stop)] = True  # a row of zeros too covers itself
-        counts[rows] = near.sum(axis=1)
-        found.append(np.nonzero(near)[1].astype(np.int32))
-    return np.concatenate([[0], np.cumsum(counts)]), np.concatenate(found)
+    """Each row's neighbours with itself: pairs are looked for in blocks, and only those that are near are kept."""
+    from scipy.sparse import coo_matrix
+
+    rows = len(vectors)
+    lower, upper = [np.arange(rows, dtype=np.int32)], [np.arange(rows, dtype=np.int32)]
+    for part in _parts(rows, rows):
+        # Each pair once: what comes before the block was looked at with the blocks before.
+        near = np.flatnonzero(vectors[part] @ vectors[part.start :].T >= least)
+        one, other = np.divmod(near, rows - part.start)
+        ahead = other > one
+        one, other = (one[ahead] + part.start).astype(np.int32), (other[ahead] + part.start).astype(np.int32)
+        lower += [one, other]
+        upper += [other, one]
+    pairs = (np.concatenate(lower), np.concatenate(upper))
+    del lower, upper
+    near_rows = coo_matrix((np.ones(len(pairs[0]), dtype=bool), pairs), shape=(rows, rows)).tocsr()
+    return near_rows.indptr.astype(np.int64), near_rows.indices
 
 
 def _cover(neighbours: Neighbours, free: npt.NDArray[np.bool_], n: int) -> tuple[Positions, npt.NDArray[np.float64]]:
