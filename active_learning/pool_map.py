@@ -19,6 +19,7 @@ Method = Literal["umap", "pca"]
 FEWEST_FOR_UMAP = 20
 NEIGHBOURS = 15
 MIN_DISTANCE = 0.1
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -93,5 +94,7 @@ def _into_unit_square(points: NDArray[np.float64]) -> NDArray[np.float64]:
     if not len(points):
         return points
     low, reach = points.min(axis=0), np.ptp(points, axis=0)
-    spread = np.divide(points - low, reach, out=np.full_like(points, 0.5), where=reach > 0)
+    # What is left along an axis after rounding is no difference, and must not be blown up into one.
+    differs = reach > ROUNDING * reach.max()
+    spread = np.divide(points - low, reach, out=np.full_like(points, 0.5), where=differs)
     return np.clip(spread, 0.0, 1.0)

@@ -62,11 +62,11 @@ NIGHT = Palette(
     other="#e08a5c",
     third="#8fb0e0",
     fourth="#cbb96a",
-    pool="#4a473f",
+    pool="#5c584e",
     early="#35705a",
     late="#c8f5de",
     doubtful="#b79be0",
-    sure="#45423a",
+    sure="#524e45",
 )
 
 
