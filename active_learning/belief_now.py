@@ -51,8 +51,10 @@ def known_now(store: Store, schema: LabelSchema, model: models.Model | None) -> 
 def trusted(store: Store, schema: LabelSchema, examples: Examples, model: models.Model | None) -> Examples:
     """The examples with the trust in each label as their weights: how likely it is right, for all that is known.
 
-    A label that was looked at again is trusted as its own quality says. `model` is the one of before: it was not fitted
-    on what was labelled since, and of the rest its out-of-fold probabilities are taken.
+    A label like most weighs 1, one that is rather wrong hardly anything. One that was looked at again is trusted as its
+    own quality says. `model` is the one of before: it was not fitted on what was labelled since, and of the rest its
+    out-of-fold probabilities are taken. Without a model, or where one person alone gave imported labels, they differ
+    only by who answered.
     """
     known = known_now(store, schema, model)
     if known is None:
@@ -62,11 +64,9 @@ def trusted(store: Store, schema: LabelSchema, examples: Examples, model: models
     for row in labels.labels(store).select(["record_id", "quality", "method"]).to_pylist():
         if row["method"] == LOOKED_AGAIN and row["record_id"] in place:
             trust[place[row["record_id"]]] = row["quality"]
-    return replace(examples, weights=np.clip(trust, LEAST_TRUST, 1.0))
-
-
-def out_of_fold(store: Store, model_id: str, k: int) -> tuple[list[str], NDArray[np.float64]]:
-    return [], np.empty((0, k))
+    if not len(examples):
+        return examples
+    return replace(examples, weights=np.clip(trust / np.median(trust), LEAST_TRUST, 1.0))
 
 
 def _given(answers: Answers) -> GivenAnswers:
@@ -91,12 +91,12 @@ def _of_model(
     """What the model says of the answered records that it was not fitted on, with their ids, and of all others."""
     if model is None:
         return None, None, None
-    judged, of_judged = out_of_fold(store, model.model_id, k)
+    judged, of_judged = predictions.out_of_fold(store, model.model_id)
     everything, said = predictions.predictions(store, model.model_id)
-    if of_judged.shape[-1] != k or said.shape[-1] != k:
+    if said.shape[-1] != k:
         return None, None, None  # the model is of before a class was added
     fitted_on = set(judged)
     fresh = [row for row, name in enumerate(everything) if name in answered and name not in fitted_on]
     rest = [row for row, name in enumerate(everything) if name not in answered]
     ids = np.array([*judged, *(everything[row] for row in fresh)], dtype=np.str_)
-    return ids, np.concatenate([of_judged, said[fresh]]), said[rest]
+    return ids, np.concatenate([of_judged.reshape(-1, k), said[fresh]]), said[rest]
