@@ -64,12 +64,12 @@ def map_pool(
 def _umap(vectors: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
     import warnings
 
-    from umap import UMAP
-
     neighbours = min(NEIGHBOURS, len(vectors) - 1)
     with warnings.catch_warnings():
-        # It tells us that a seed means one thread, and that a small or split graph has no spectral layout.
+        # It tells us that Tensorflow is not there, and that a seed means one thread.
         warnings.simplefilter("ignore")
+        from umap import UMAP
+
         layout = UMAP(n_neighbors=neighbours, min_dist=MIN_DISTANCE, metric="cosine", init="pca", random_state=seed)
         points: NDArray[np.float64] = layout.fit_transform(np.asarray(vectors, dtype=np.float32)).astype(np.float64)
     return points

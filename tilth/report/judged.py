@@ -50,7 +50,7 @@ def read_judged(store: Store, schema: LabelSchema, current: models.Model | None)
         known,
         held_out,
         said=_by_id(*predictions.predictions(store, current.model_id)),
-        out_of_fold=_by_id(*_out_of_fold(store, current.model_id)),
+        out_of_fold=_by_id(*predictions.out_of_fold(store, current.model_id)),
     )
 
 
@@ -64,14 +64,6 @@ def _label_indices(store: Store, schema: LabelSchema) -> dict[str, int]:
         except LabelError:
             continue  # a label of a class that the schema no longer has
     return known
-
-
-def _out_of_fold(store: Store, model_id: str) -> tuple[Sequence[str], NDArray[np.float64]]:
-    read = getattr(predictions, "out_of_fold", None)
-    if read is None:
-        return [], np.empty((0, 0))
-    found: tuple[Sequence[str], NDArray[np.float64]] = read(store, model_id)
-    return found
 
 
 def _by_id(ids: Sequence[str], probabilities: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -17,7 +17,8 @@ class ModelFacts:
     Attributes:
         rung: What it is, such as `probe`; `asked` is what the project file asked for, such as `auto`.
         why: Why that rung was taken, one line; empty where nobody had to choose.
-        compared: What was compared for it: rung, accuracy, log_loss, cost, taken.
+        compared: What was compared for it: rung, accuracy, log_loss, cost, heads (of how many classifiers it takes the
+            mean), taken.
         losses: epoch, part (`training`, `validation`), loss; nothing for a model without epochs.
         diagnosis: Whether it over- or underfits, one line.
         temperature, ece_before, ece_after: How its probabilities were calibrated, out of fold; None where not known.
@@ -38,26 +39,31 @@ class ModelFacts:
     ece_after: float | None = None
     reliability: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
+    @property
+    def has_costs(self) -> bool:
+        """Whether it is known what the rungs cost."""
+        return any(row.get("cost") is not None for row in self.compared)
+
+    @property
+    def has_heads(self) -> bool:
+        """Whether it is known of how many classifiers on one encoder each rung takes the mean."""
+        return any(row.get("heads") is not None for row in self.compared)
+
 
 def model_facts(model: Model, judged: Judged) -> ModelFacts:
     """What is kept of a fitted model, as far as its rung keeps it."""
     recipe = model.recipe
-    taken = str(recipe.get("rung") or model.rung)
+    taken = model.rung
     calibrated = {**(model.calibration or {}), **(recipe.get("calibration") or {})}
     losses = recipe.get("losses") or {}
     return ModelFacts(
         rung=taken,
-        asked=str(recipe.get("model") or model.rung),
+        asked=str(recipe.get("asked_for") or model.rung),
         encoder=model.encoder,
         labels=recipe.get("labels"),
         why=str(recipe.get("why") or ""),
         compared=_compared(recipe.get("cross_validated") or {}, taken),
-        losses=[
-            {"epoch": epoch, "part": part, "loss": loss}
-            for part in ("training", "validation")
-            for epoch, loss in enumerate(losses.get(part) or (), start=1)
-            if _is_number(loss)
-        ],
+        losses=_loss_rows(losses),
         diagnosis=str(recipe.get("diagnosis") or losses.get("diagnosis") or ""),
         temperature=_number(calibrated.get("temperature")),
         ece_before=_number(calibrated.get("ece_before")),
@@ -66,10 +72,22 @@ def model_facts(model: Model, judged: Judged) -> ModelFacts:
     )
 
 
+def _loss_rows(losses: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:
+    training, validation = list(losses.get("training") or ()), list(losses.get("validation") or ())
+    # A validation loss that stands before the first epoch has no training loss beside it.
+    begins = 0 if len(validation) > len(training) else 1
+    return [
+        {"epoch": epoch, "part": part, "loss": loss}
+        for part, curve, first in (("training", training, 1), ("validation", validation, begins))
+        for epoch, loss in enumerate(curve, start=first)
+        if _is_number(loss)
+    ]
+
+
 def _compared(cross_validated: Mapping[str, Mapping[str, Any]], taken: str) -> list[dict[str, Any]]:
     rows = [
         {"rung": rung, "taken": rung == taken}
-        | {name: _number(figures.get(name)) for name in ("accuracy", "log_loss", "cost")}
+        | {name: _number(figures.get(name)) for name in ("accuracy", "log_loss", "cost", "heads")}
         for rung, figures in cross_validated.items()
     ]
     return sorted(rows, key=lambda row: (row["accuracy"] is None, -(row["accuracy"] or 0.0), str(row["rung"])))

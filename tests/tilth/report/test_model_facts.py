@@ -34,9 +34,8 @@ def test_the_rungs_that_were_compared_stand_by_accuracy_with_the_one_that_was_ta
         "lora": {"accuracy": 0.85, "log_loss": 0.5, "cost": 40.0},
         "fine-tune": {"accuracy": float("nan"), "log_loss": None},
     }
-    found = model_facts(
-        model({"model": "auto", "rung": "lora", "why": "It leads.", "cross_validated": compared}), Judged()
-    )
+    recipe = {"asked_for": "auto", "model": "lora", "why": "It leads.", "cross_validated": compared}
+    found = model_facts(model(recipe, rung="lora"), Judged())
     assert [(row["rung"], row["accuracy"], row["cost"], row["taken"]) for row in found.compared] == [
         ("lora", 0.85, 40.0, True),
         ("probe", 0.8, 1.0, False),
@@ -54,6 +53,15 @@ def test_losses_are_rows_by_epoch_and_the_diagnosis_is_found():
         ("validation", 1, 1.1),
     ]
     assert found.diagnosis == "It overfits."
+
+
+def test_a_validation_loss_before_the_first_epoch_stands_at_zero():
+    found = model_facts(model({"losses": {"training": [1.0], "validation": [1.4, 1.1]}}), Judged())
+    assert [(row["part"], row["epoch"]) for row in found.losses] == [
+        ("training", 1),
+        ("validation", 0),
+        ("validation", 1),
+    ]
 
 
 def test_calibration_comes_from_the_recipe_else_from_what_the_model_keeps():
