@@ -53,7 +53,7 @@ def test_it_becomes_the_current_model_and_speaks_of_every_record(store, settings
     model = fit(store, settings)
     assert models.current_model(store) == model
     assert (model.recipe["labels"], model.alias, model.schema_hash) == (40, "current", SCHEMA.hash)
-    assert (store.path.parent / model.path / "probe.safetensors").exists()
+    assert (store.path.parent / model.path / "heads.safetensors").exists()
     known, said = predictions.predictions(store, model.model_id)
     assert known == records(store)["record_id"].to_pylist()
     right = {one.text: CLASSES.index(one.label) for one in LETTERS}
@@ -67,7 +67,7 @@ def test_fitting_the_same_again_reads_the_model_that_lies_there_and_loses_nothin
     evaluate(store, settings, first)
     before = models.current_model(store)
     assert before.metrics["holdout"]["accuracy"]["value"] > 0.6
-    weights = store.path.parent / first.path / "probe.safetensors"
+    weights = store.path.parent / first.path / "heads.safetensors"
     written = weights.stat().st_mtime_ns
     fit(store, settings)
     assert replace(models.current_model(store), fitted_at=before.fitted_at) == before

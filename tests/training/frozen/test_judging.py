@@ -1,0 +1,55 @@
+"""Heads put together out of fold."""
+
+import numpy as np
+
+from training.examples import Examples
+from training.expected_error import expected_calibration_error
+from training.frozen.judging import OutOfFold, fit_weights, pool
+
+
+def sharp(rng: np.random.Generator, labels: np.ndarray, right: float, sharpness: float) -> np.ndarray:
+    """Log probabilities over 3 classes of a head that is right in a share of cases, and as sure as `sharpness`."""
+    said = np.where(rng.random(len(labels)) < right, labels, (labels + 1 + rng.integers(0, 2, len(labels))) % 3)
+    logits = np.zeros((len(labels), 3))
+    logits[np.arange(len(labels)), said] = sharpness
+    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def examples(labels: np.ndarray) -> Examples:
+    return Examples(np.array([f"r{row}" for row in range(len(labels))]), ["x"] * len(labels), labels)
+
+
+def test_a_head_that_is_too_sure_is_tempered() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 600)
+    head = OutOfFold(sharp(rng, labels, 0.8, 8.0), np.zeros(600))
+    pooled = pool((head,), examples(labels))
+    assert pooled.weights[0] < 0.5
+    before = expected_calibration_error(np.exp(head.log_probabilities), labels)
+    assert expected_calibration_error(pooled.probabilities(), labels) < 0.05 < before
+
+
+def test_a_head_that_knows_nothing_gets_next_to_no_weight() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 3, 600)
+    good, bad = sharp(rng, labels, 0.9, 3.0), sharp(rng, labels, 1 / 3, 3.0)
+    seen = np.ones((600, 3), dtype=bool)
+    weights = fit_weights(np.stack([good, bad]), seen, labels, np.ones(600))
+    assert weights[1] < 0.15 * weights[0]
+
+
+def test_two_heads_that_err_apart_are_better_together() -> None:
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 3, 600)
+    heads = tuple(OutOfFold(sharp(rng, labels, 0.8, 3.0), np.zeros(600)) for _ in range(2))
+    both = pool(heads, examples(labels))
+    assert both.loss < min(pool((head,), examples(labels)).loss for head in heads)
+    assert (both.weights > 0.2).all()
+
+
+def test_a_class_that_a_fold_had_not_seen_gets_the_missing_mass_and_tells_nothing() -> None:
+    logs = np.log(np.array([[0.5, 0.5, 1.0], [0.9, 0.1, 1.0], [0.2, 0.8, 1.0]]))
+    logs[:, 2] = -np.inf
+    pooled = pool((OutOfFold(logs, np.full(3, 0.1)),), examples(np.array([0, 0, 2])))
+    np.testing.assert_allclose(pooled.probabilities()[:, 2], 0.1)
+    assert np.isnan(pooled.losses[2]) and np.isfinite(pooled.losses[:2]).all()
