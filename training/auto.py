@@ -60,7 +60,9 @@ class Auto:
         return self._fit(examples, seed, unlabelled, FOLDS)
 
     def _fit(self, examples: Examples, seed: int, unlabelled: Inputs | None, folds: int) -> FittedFrozen:
-        choices = FROZEN_CHOICES if unlabelled is not None and len(unlabelled) else {"probe": FROZEN_CHOICES["probe"]}
+        # Neighbours tell something where all is labelled too; what is sure of itself has nothing to learn from then.
+        alone = {name: FROZEN_CHOICES[name] for name in ("probe", "propagation")}
+        choices = FROZEN_CHOICES if unlabelled is not None and len(unlabelled) else alone
         families = tuple(dict.fromkeys(family for some in choices.values() for family in some))
         studied = study(self.encoder, self.classes, examples, unlabelled, families, seed, folds)
         pooled = {name: studied.pooled(some) for name, some in choices.items()}

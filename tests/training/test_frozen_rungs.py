@@ -68,7 +68,7 @@ class TestAuto(RungContract):
 
     def test_does_without_a_pool(self, shared_encoder: Encoder) -> None:
         fitted = Auto(self.classes, shared_encoder).fit(some_examples(30), seed=0)
-        assert fitted.recipe["model"] == "probe" and fitted.recipe["unlabelled"] == 0
+        assert set(fitted.recipe["cross_validated"]) == {"probe", "propagation"} and fitted.recipe["unlabelled"] == 0
 
 
 def test_labels_of_the_pool_are_never_needed_and_labelled_texts_count_once(encoder: Encoder) -> None:

@@ -16,7 +16,8 @@ from training.frozen.self_training import self_train
 
 Rows = NDArray[np.int64]
 
-STRENGTHS = (4.0, 20.0, 100.0, 500.0)
+# The smallest is for labels of which many are wrong.
+STRENGTHS = (1.0, 4.0, 20.0, 100.0, 500.0)
 REACHES = (0.5, 0.8)
 
 
