@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from active_learning.belief_now import trusted
 from active_learning.learning_set import LearningSet, read_learning_set
 from active_learning.proof import Proof, agreement_with_current, prove
 from active_learning.settings import LearningSettings
@@ -83,7 +84,9 @@ def fit_model(
     else:
         say(f"Fitting {settings.model} on {len(learning.train)} labels.")
         rung = classifier(settings.model, schema.classes, settings.encoder, cache=StoredVectors(store))
-        fitted = rung.fit(learning.train, seed=settings.seed, unlabelled=waiting)
+        train = trusted(store, schema, learning.train, models.current_model(store))
+        store.let_go()
+        fitted = rung.fit(train, seed=settings.seed, unlabelled=waiting)
         if "why" in fitted.recipe:
             say(fitted.recipe["why"])
         fitted.save(path, _card(schema, settings, learning, fitted))

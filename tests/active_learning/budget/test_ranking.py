@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from active_learning.budget.ranking import KINDS, Question, spend
 from active_learning.pool import PoolError
 
-
 ONE = st.just(1)
 
 
