@@ -1,5 +1,6 @@
-"""A fine-tuned classifier: what it says of texts, and its ordinary Hugging Face folder."""
+"""A committee of fine-tuned encoders: what it says of texts, and its folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,76 +9,88 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.calibration import Floats, log_softmax, spread
-from training.device import best_device
-from training.encoder import TOKENS_PER_BATCH, batches_by_length, pad, pool, tokenize
+from training.encoder_folder import EncoderFolder
 from training.errors import ModelFolderError
-from training.examples import Inputs, Predictions, Strings, require_finite
+from training.examples import Inputs, Predictions, require_finite
+from training.layered_encoder import LayeredEncoder
+from training.member_fit import logits_of
+from training.scoring.views import View
 
 if TYPE_CHECKING:
+    import torch
+
     from training.model_card import CardFacts
 
-
-@dataclass(frozen=True)
-class Outputs:
-    """Of inputs (ids (N,)) the logits (N, K) float64 and the pooled last hidden states (N, D) float32, of length 1."""
-
-    ids: Strings
-    logits: Floats
-    vectors: NDArray[np.float32]
+MEMBERS_FILE = "members.safetensors"
+# So many texts are read at a time: their states below the upper layers are kept until every member has seen them.
+TEXTS_PER_CHUNK = 2048
 
 
-@dataclass(frozen=True)
-class Network:
-    """A transformers sequence classifier with its tokenizer, and how texts are cut and token vectors pooled."""
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One fitted encoder: the weights that its fit changed, its head, and which classes it had labels of.
 
-    model: Any
-    tokenizer: Any
-    max_length: int
-    pooling: str
+    `head_weight` is (K, D), `head_bias` (K,), `seen` (S,) int64 with the missing mass of its labels.
+    """
 
-    def tokens(self, texts: list[str]) -> list[list[int]]:
-        """Token ids of each text, cut at `max_length`."""
-        return tokenize(self.tokenizer, texts, self.max_length)
+    weights: "dict[str, torch.Tensor]"
+    head_weight: "torch.Tensor"
+    head_bias: "torch.Tensor"
+    seen: NDArray[np.int64]
+    missing_mass: float
 
-    def forward(self, inputs: Inputs) -> Outputs:
-        """Run the network without dropout; results stand in the order of the inputs, whatever the batches were.
-
-        Raises:
-            NotFinite: A logit is NaN or infinite.
-        """
+    def head(self) -> "torch.nn.Linear":
+        """The head, where the weights are."""
         import torch
 
-        device = best_device()
-        self.model.eval()
-        tokens = self.tokens(inputs.texts)
-        logits = np.zeros((len(inputs), self.model.config.num_labels))
-        vectors = np.zeros((len(inputs), self.model.config.hidden_size), dtype=np.float32)
-        with torch.inference_mode():
-            for rows in batches_by_length([len(ids) for ids in tokens], TOKENS_PER_BATCH):
-                batch = pad(self.tokenizer, [tokens[row] for row in rows], device)
-                with device.autocast():
-                    out = self.model(**batch, output_hidden_states=True)
-                states = out.hidden_states[-1].float()
-                logits[rows] = out.logits.double().cpu().numpy()
-                vectors[rows] = pool(states, batch["attention_mask"], self.pooling).cpu().numpy()
-        require_finite(inputs.ids, logits, "a logit")
-        return Outputs(inputs.ids, logits, vectors)
+        head = torch.nn.Linear(self.head_weight.shape[1], self.head_weight.shape[0], device=self.head_weight.device)
+        with torch.no_grad():
+            head.weight.copy_(self.head_weight)
+            head.bias.copy_(self.head_bias)
+        return head
+
+    def log_probabilities(self, logits: Floats, temperature: float) -> Floats:
+        """(N, K) log probabilities of the classes that it had labels of; -inf for the others."""
+        told = np.full(logits.shape, -np.inf)
+        if len(logits):
+            told[:, self.seen] = log_softmax(logits[:, self.seen] / temperature)
+        return told
+
+    def probabilities(self, logits: Floats, temperature: float) -> Floats:
+        """(N, K) probabilities, the missing mass shared by the classes that it had no labels of."""
+        return spread(
+            np.exp(self.log_probabilities(logits, temperature)[:, self.seen]),
+            self.seen,
+            logits.shape[1],
+            self.missing_mass,
+        )
 
 
-def seen_probabilities(logits: Floats, seen: NDArray[np.int64], temperature: float, mass: float) -> Floats:
-    """(N, K) from logits (N, K): softmax over the classes that had labels, the missing mass shared by the others."""
-    if not len(logits):
-        return np.zeros(logits.shape)
-    return spread(np.exp(log_softmax(logits[:, seen] / temperature)), seen, logits.shape[1], mass)
+def averaged(told: Sequence[Floats], mass: float) -> Floats:
+    """(N, K) from each member's log probabilities (N, K): their mean over the members that know a class, normalised.
+
+    Classes that no member knows share `mass`.
+    """
+    stacked = np.stack(told)
+    rows, classes = stacked.shape[1:]
+    knows = np.isfinite(stacked)
+    seen = np.flatnonzero(knows.any(axis=(0, 1)))
+    if not rows:
+        return np.zeros((0, classes))
+    mean = np.where(knows, stacked, 0.0).sum(axis=0)[:, seen] / knows.sum(axis=0)[:, seen]
+    return spread(np.exp(log_softmax(mean)), seen, classes, mass)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FineTuned:
-    """A fine-tuned model; `recipe` holds what made it."""
+    """A fine-tuned committee; `recipe` holds what made it."""
 
     classes: tuple[str, ...]
-    network: Network
+    encoder: LayeredEncoder
+    view: View
+    members: tuple[Member, ...]
     recipe: dict[str, Any]
+    judged: Predictions | None = None
 
     @property
     def temperature(self) -> float:
@@ -85,28 +98,68 @@ class FineTuned:
         return float(self.recipe["temperature"])
 
     def predict(self, inputs: Inputs) -> Predictions:
-        """Calibrated probabilities and the pooled hidden states, in the order of the inputs.
+        """Calibrated probabilities, those of each member, and unit vectors, in the order of the inputs.
+
+        The vectors are the members' mean: they began at the same weights and lie close together.
 
         Raises:
             NotFinite: The model gives NaN or infinity.
         """
-        out = self.network.forward(inputs)
-        without = self.recipe["without_labels"]
-        seen = np.array([index for index, name in enumerate(self.classes) if name not in without], dtype=np.int64)
-        mass = float(self.recipe["missing_mass"])
-        return Predictions(inputs.ids, seen_probabilities(out.logits, seen, self.temperature, mass), out.vectors)
+        n, k = len(inputs), len(self.classes)
+        members = np.zeros((len(self.members), n, k), dtype=np.float32)
+        probabilities = np.zeros((n, k))
+        vectors = np.zeros((n, self.encoder.dimension), dtype=np.float32)
+        for start in range(0, n, TEXTS_PER_CHUNK):
+            rows = slice(start, start + TEXTS_PER_CHUNK)
+            readings = self.encoder.read(inputs.texts[rows])
+            told = []
+            for number, member in enumerate(self.members):
+                self.encoder.set_weights(member.weights)
+                logits, seen = logits_of(self.encoder, member.head(), self.view, readings)
+                require_finite(inputs.ids[rows], logits, "a logit")
+                told.append(member.log_probabilities(logits, self.temperature))
+                members[number, rows] = member.probabilities(logits, self.temperature)
+                vectors[rows] += seen
+            probabilities[rows] = averaged(told, float(self.recipe["missing_mass"]))
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return Predictions(inputs.ids, probabilities, vectors, members if len(self.members) > 1 else None)
 
     def save(self, folder: Path, card: "CardFacts | None" = None) -> None:
-        """Write an ordinary Hugging Face folder with a model card, and `tilth.json` for `training.load`."""
+        """Write an ordinary Hugging Face folder of the first member's encoder, `members.safetensors` with the heads and
+        what the other members changed, and what `training.load` needs besides."""
+        from safetensors.torch import save_file
+
         from training.model_card import write_card
-        from training.model_folder import replacing, write_recipe
+        from training.model_folder import label_names, replacing, write_judged, write_recipe
         from training.quiet import quiet_transformers
 
         with replacing(folder) as partial, quiet_transformers():
-            self.network.model.save_pretrained(partial)
-            self.network.tokenizer.save_pretrained(partial)
+            self.encoder.set_weights(self.members[0].weights)
+            names = label_names(self.classes)
+            self.encoder.model.config.id2label, self.encoder.model.config.label2id = (
+                names["id2label"],
+                names["label2id"],
+            )
+            self.encoder.model.save_pretrained(partial)
+            self.encoder.tokenizer.save_pretrained(partial)
+            save_file(self._tensors(), partial / MEMBERS_FILE)
             write_recipe(partial, self.classes, self.recipe)
+            write_judged(partial, self.judged)
             write_card(partial, self.classes, self.recipe, card)
+
+    def _tensors(self) -> "dict[str, torch.Tensor]":
+        """All tensors of the members but the weights of the first, which are the encoder's."""
+        import torch
+
+        tensors: dict[str, torch.Tensor] = {}
+        for number, member in enumerate(self.members):
+            tensors[f"{number}/head/weight"] = member.head_weight
+            tensors[f"{number}/head/bias"] = member.head_bias
+            tensors[f"{number}/seen"] = torch.as_tensor(member.seen)
+            tensors[f"{number}/missing_mass"] = torch.tensor(member.missing_mass, dtype=torch.float64)
+            if number:
+                tensors |= {f"{number}/weights/{name}": weight for name, weight in member.weights.items()}
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def load_fine_tuned(folder: Path, classes: tuple[str, ...], recipe: dict[str, Any]) -> FineTuned:
@@ -115,16 +168,36 @@ def load_fine_tuned(folder: Path, classes: tuple[str, ...], recipe: dict[str, An
     Raises:
         ModelFolderError: The weights are missing or broken.
     """
-    import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
-    from training.quiet import quiet_transformers
+    from training.errors import EncoderError
+    from training.model_folder import read_judged
 
+    place = EncoderFolder(
+        asked=str(recipe["encoder"]),
+        name=folder.name,
+        path=folder,
+        revision=str(recipe["encoder_revision"]),
+        pooling=str(recipe["pooling"]),
+        max_length=int(recipe["max_length"]),
+    )
     try:
-        with quiet_transformers():
-            model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, RuntimeError) as error:
+        encoder = LayeredEncoder(place, float(recipe["frozen"]))
+        tensors = load_file(folder / MEMBERS_FILE)
+        members = tuple(_member(tensors, number, encoder) for number in range(int(recipe["members"])))
+    except (EncoderError, OSError, KeyError, SafetensorError) as error:
         raise ModelFolderError(f"{folder}: the model's weights cannot be read; fit it again.") from error
-    model = model.to(best_device().torch).eval()
-    return FineTuned(classes, Network(model, tokenizer, int(recipe["max_length"]), str(recipe["pooling"])), recipe)
+    return FineTuned(classes, encoder, recipe["view"], members, recipe, read_judged(folder))
+
+
+def _member(tensors: "dict[str, torch.Tensor]", number: int, encoder: LayeredEncoder) -> Member:
+    begin = f"{number}/weights/"
+    weights = {name.removeprefix(begin): tensor for name, tensor in tensors.items() if name.startswith(begin)}
+    return Member(
+        weights=weights if number else encoder.weights(),
+        head_weight=tensors[f"{number}/head/weight"],
+        head_bias=tensors[f"{number}/head/bias"],
+        seen=tensors[f"{number}/seen"].numpy(),
+        missing_mass=float(tensors[f"{number}/missing_mass"]),
+    )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from training.model_card import CardFacts
     from training.vector_cache import VectorCache
 
-RUNGS = ("probe", "propagation", "self-training", "fine-tune")
+RUNGS = ("probe", "propagation", "self-training", "lora", "fine-tune")
 """From the cheapest to the dearest."""
 AUTO = "auto"
 """Chooses among them by cross-validation, at each fit."""
@@ -116,10 +116,10 @@ def classifier(
         from training.auto import Auto
 
         return Auto(tuple(classes), ready)
-    if name == "fine-tune":
+    if name in ("lora", "fine-tune"):
         from training.fine_tune import FineTune
 
-        return FineTune(classes, ready.folder)
+        return FineTune(classes, ready, adapt="lora" if name == "lora" else "all")
     from training.probe import frozen_rung
 
     return frozen_rung(name, classes, ready)

@@ -12,73 +12,42 @@ With few labels a class there are not steps enough to learn a head from nothing;
 by heart leaves no loss to move the encoder.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.encoder import TOKENS_PER_BATCH, batches_by_length, pad
-from training.examples import Examples
-from training.fine_tuned import Network
-from training.probe import fit_head
+from training.frozen.logistic import fit_head
+
+if TYPE_CHECKING:
+    import torch
 
 STRENGTH = 20.0
 MANY_LABELS_A_CLASS = 8
 SCALE_WITH_MANY = 0.1
 
 
-def start_from_linear_head(network: Network, examples: Examples) -> None:
-    """Set the last linear layer to logistic regression on what the network, as it is, gives to that layer.
+def start_from_linear_head(
+    head: "torch.nn.Linear",
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    trust: NDArray[np.float64] | None = None,
+) -> None:
+    """Set `head` (K outputs) to logistic regression of labels (N,) on what it is given for them, features (N, D).
 
     Its size is kept where labels are few a class, and cut to a tenth where they are many. A class without labels gets a
-    bias below all others. A network without a linear layer of K outputs stays as it is.
+    bias below all others. `trust` (N,) is how much each label counts; all alike without it.
     """
     import torch
 
-    layer = _last_layer(network.model)
-    if layer is None:
-        return
-    features = _inputs_of(layer, network, examples)
-    size = float(np.linalg.norm(features, axis=1).mean()) or 1.0
-    head = fit_head(features, examples.labels, STRENGTH / size**2)
-    many = len(examples) >= MANY_LABELS_A_CLASS * len(head.seen)
-    scale = SCALE_WITH_MANY if many else 1.0
-    weight, bias = head.weight * scale, head.bias * scale
+    middle = features.mean(axis=0, keepdims=True)
+    size = float(np.linalg.norm(features - middle, axis=1).mean()) or 1.0
+    fitted = fit_head(features - middle, labels, STRENGTH / size**2, trust)
+    scale = SCALE_WITH_MANY if len(labels) >= MANY_LABELS_A_CLASS * len(fitted.seen) else 1.0
+    weight = fitted.weight * scale
+    bias = fitted.bias * scale - weight @ middle[0].astype(np.float64)
     with torch.no_grad():
-        layer.weight.zero_()
-        layer.weight[head.seen] = torch.as_tensor(weight, dtype=layer.weight.dtype, device=layer.weight.device)
-        if layer.bias is not None:
-            layer.bias.fill_(float(bias.min()) - 1)
-            layer.bias[head.seen] = torch.as_tensor(bias, dtype=layer.bias.dtype, device=layer.bias.device)
-
-
-def _last_layer(model: Any) -> Any:
-    import torch
-
-    layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
-    fitting = [layer for layer in layers if layer.out_features == model.config.num_labels]
-    return fitting[-1] if fitting else None
-
-
-def _inputs_of(layer: Any, network: Network, examples: Examples) -> NDArray[np.float32]:
-    """What reaches `layer` for each example (N, D), without dropout; where it sees every token, the first one's."""
-    import torch
-
-    from training.device import best_device
-
-    device = best_device()
-    caught: list[torch.Tensor] = []
-    hook = layer.register_forward_pre_hook(lambda _, arguments: caught.append(arguments[0]))
-    tokens = network.tokens(examples.texts)
-    features = np.zeros((len(examples), layer.in_features), dtype=np.float32)
-    network.model.eval()
-    try:
-        with torch.no_grad():
-            for rows in batches_by_length([len(ids) for ids in tokens], TOKENS_PER_BATCH):
-                caught.clear()
-                network.model(**pad(network.tokenizer, [tokens[row] for row in rows], device))
-                reached = caught[-1] if caught[-1].ndim == 2 else caught[-1][:, 0]
-                features[rows] = reached.float().cpu().numpy()
-    finally:
-        hook.remove()
-    return features
+        head.weight.zero_()
+        head.bias.fill_(float(bias.min()) - 1)
+        head.weight[fitted.seen] = torch.as_tensor(weight, dtype=head.weight.dtype, device=head.weight.device)
+        head.bias[fitted.seen] = torch.as_tensor(bias, dtype=head.bias.dtype, device=head.bias.device)

@@ -12,14 +12,17 @@ from training.metrics import Metrics
 # The names that the Hub knows for our figures.
 HUB_NAMES = {"accuracy": "accuracy", "macro_f1": "f1", "roc_auc": "roc_auc"}
 
+CHANGE_THE_ENCODER = ("lora", "fine-tune")
 USE_FINE_TUNED = """```python
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+import training
 
-tokenizer = AutoTokenizer.from_pretrained("FOLDER")
-model = AutoModelForSequenceClassification.from_pretrained("FOLDER")
-logits = model(**tokenizer(["a text"], truncation=True, return_tensors="pt")).logits
-probabilities = (logits / {temperature!r}).softmax(-1)  # the temperature makes them mean what they say
+model = training.load("FOLDER")
+predictions = model.predict(training.Inputs(ids=["1"], texts=["a text"]))
+print(model.classes, predictions.probabilities)
 ```
+
+The folder is an ordinary Hugging Face encoder (`AutoModel.from_pretrained`); in `members.safetensors` lie the heads, and
+what the committee's other members changed.
 """
 USE_FROZEN = """```python
 import training
@@ -62,7 +65,7 @@ def write_card(folder: Path, classes: Sequence[str], recipe: dict[str, Any], fac
     parts = [f"---\n{_front_matter(recipe, facts)}\n---\n", f"# {facts.name}\n", _summary(classes, recipe, facts)]
     if facts.metrics is not None:
         parts.append(_figures(facts.metrics))
-    use = USE_FINE_TUNED.format(**recipe) if recipe["model"] == "fine-tune" else USE_FROZEN
+    use = USE_FINE_TUNED if recipe["model"] in CHANGE_THE_ENCODER else USE_FROZEN
     parts += ["## Use\n", use, "## How it was made\n", _made(recipe, facts)]
     (folder / "README.md").write_text("\n".join(parts), encoding="utf-8")
 
@@ -91,7 +94,7 @@ def _front_matter(recipe: dict[str, Any], facts: CardFacts) -> str:
         # A folder of the one who fitted it means nothing on the Hub.
         base_model=None if Path(encoder).expanduser().is_dir() else encoder,
         pipeline_tag="text-classification",
-        library_name="transformers" if recipe["model"] == "fine-tune" else "tilth",
+        library_name="tilth",
         tags=["text-classification", "tilth"],
         metrics=sorted({result.metric_type for result in results}) or None,
         model_name=facts.name if results else None,

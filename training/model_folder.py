@@ -120,7 +120,7 @@ def load(folder: Path | str, *, encoder: "Encoder | None" = None, cache: "Vector
         from training.frozen.rung import load_frozen
 
         return load_frozen(folder, classes, recipe, encoder, cache)
-    if kind == "fine-tune":
+    if kind in ("lora", "fine-tune"):
         from training.fine_tuned import load_fine_tuned
 
         return load_fine_tuned(folder, classes, recipe)

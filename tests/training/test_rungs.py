@@ -185,29 +185,14 @@ class TestProbe(RungContract):
 class TestFineTune(RungContract):
     @classmethod
     def make(cls, encoder: Encoder) -> Classifier:
-        return FineTune(cls.classes, encoder.folder, Schedule(learning_rate=1e-3, epochs=(2, 6), examples_seen=400))
+        return FineTune(cls.classes, encoder, Schedule(learning_rate=1e-3, epochs=(2, 6), examples_seen=250))
 
-    def test_the_folder_is_an_ordinary_hugging_face_classifier(self, fitted: FittedModel, tmp_path: Path) -> None:
-        from transformers import pipeline
 
-        fitted.save(tmp_path / "m")
-        said = pipeline("text-classification", model=str(tmp_path / "m"), device="cpu")(TEST.texts)
-        assert [one["label"] for one in said] == [
-            self.classes[index] for index in fitted.predict(TEST.inputs()).probabilities.argmax(axis=1)
-        ]
-
-    def test_a_loss_that_is_not_a_number_is_said(self, encoder: Encoder) -> None:
-        wild = FineTune(self.classes, encoder.folder, Schedule(learning_rate=float("inf"), epochs=(1, 1)))
-        with pytest.raises(training.NotFinite):
-            wild.fit(some_examples(12), seed=0)
-
-    def test_goes_through_all_labels_and_says_how_far_it_is(self, encoder: Encoder) -> None:
-        told: list[tuple[int, int]] = []
-        schedule = Schedule(epochs=(1, 1), batch=4)
-        FineTune(self.classes, encoder.folder, schedule, progress=lambda *step: told.append(step)).fit(
-            some_examples(12), seed=0
-        )
-        assert told[-1] == (3, 3)
+class TestLora(RungContract):
+    @classmethod
+    def make(cls, encoder: Encoder) -> Classifier:
+        schedule = Schedule(learning_rate=3e-3, epochs=(2, 6), examples_seen=250)
+        return FineTune(cls.classes, encoder, schedule, adapt="lora")
 
 
 def test_a_rung_is_called_by_its_name(encoder: Encoder) -> None:
