@@ -127,28 +127,24 @@ class Encoder:
         Raises:
             NotFinite: The encoder gave NaN or infinity for a text.
         """
-        distinct, first, place = np.unique(inputs.content_hashes, return_index=True, return_inverse=True)
-        known: dict[View, dict[str, Vectors]] = {}
-        for view in views:
-            found, vectors = self.cache.get(self.key_of(view), distinct.tolist())
-            known[view] = dict(zip(found, vectors, strict=True))
-        missing = [
-            int(row)
-            for row, content in zip(first, distinct, strict=True)
-            if any(content not in has for has in known.values())
-        ]
+        hashes = inputs.content_hashes.tolist()
+        first: dict[str, int] = {}
+        for row, content in enumerate(hashes):
+            first.setdefault(content, row)
+        known = {view: _Known(*self.cache.get(self.key_of(view), list(first))) for view in views}
+        missing = [row for content, row in first.items() if any(content not in one.place for one in known.values())]
         if len(missing) >= MEASURE_FROM and self.device.name == "cpu" and not _is_kept(self.key):
             self.measure_way([inputs.texts[row] for row in missing[: 2 * MEASURE_FROM]])
         for start in range(0, len(missing), TEXTS_PER_CHUNK):
             rows = missing[start : start + TEXTS_PER_CHUNK]
-            hashes = inputs.content_hashes[rows].tolist()
-            wanted = [view for view in known if any(content not in known[view] for content in hashes)]
+            some = [hashes[row] for row in rows]
+            wanted = [view for view, one in known.items() if any(content not in one.place for content in some)]
             fresh = self._embed_texts(inputs, rows, wanted, _from(progress, start, len(missing)))
             for view, vectors in fresh.items():
                 require_finite(inputs.ids[rows], vectors, "the vector")
-                self.cache.put(self.key_of(view), hashes, vectors)
-                known[view] = dict(zip(hashes, vectors, strict=True)) | known[view]
-        return {view: Embeddings(inputs.ids, self._rows(has, distinct)[place]) for view, has in known.items()}
+                self.cache.put(self.key_of(view), some, vectors)
+                known[view].add(some, vectors)
+        return {view: Embeddings(inputs.ids, self._rows(one, hashes)) for view, one in known.items()}
 
     @property
     def dimension(self) -> int:
@@ -189,10 +185,8 @@ class Encoder:
             raise OnnxUnusable("there is no folder to keep its graph in")
         return OnnxPass(exported(self.folder, kept), self._tokenizer, self.folder)
 
-    def _rows(self, known: dict[str, Vectors], hashes: Strings) -> Vectors:
-        if not len(hashes):
-            return np.zeros((0, self.dimension), dtype=np.float32)
-        return np.stack([known[content] for content in hashes.tolist()])
+    def _rows(self, known: "_Known", hashes: list[str]) -> Vectors:
+        return known.of(hashes) if hashes else np.zeros((0, self.dimension), dtype=np.float32)
 
     def _embed_texts(
         self, inputs: Inputs, rows: list[int], views: Sequence[View], progress: Progress | None
@@ -224,6 +218,28 @@ class Encoder:
     @cached_property
     def _torch_pass(self) -> Pass:
         return torch_pass(self._model, self._tokenizer, self.folder, self.device)
+
+
+class _Known:
+    """Vectors by content hash, in blocks as they came."""
+
+    def __init__(self, hashes: list[str], vectors: Vectors) -> None:
+        self.place = {content: row for row, content in enumerate(hashes)}
+        self._blocks = [vectors] if hashes else []
+        self._rows = len(hashes)
+
+    def add(self, hashes: list[str], vectors: Vectors) -> None:
+        """More of them; a hash that has a vector keeps it."""
+        for row, content in enumerate(hashes, start=self._rows):
+            self.place.setdefault(content, row)
+        self._blocks.append(vectors)
+        self._rows += len(hashes)
+
+    def of(self, hashes: list[str]) -> Vectors:
+        """The vectors of these hashes, (N, D), in this order."""
+        every = self._blocks[0] if len(self._blocks) == 1 else np.concatenate(self._blocks)
+        found: Vectors = every[np.fromiter((self.place[content] for content in hashes), np.int64, len(hashes))]
+        return found
 
 
 def _is_kept(key: str) -> bool:

@@ -12,7 +12,7 @@ def read_encoder(folder: EncoderFolder) -> Any:
     """The encoder without a head, weights in float32.
 
     Raises:
-        EncoderError: The weights cannot be read, or do not fill the encoder.
+        EncoderError: The weights cannot be read, do not fill the encoder, or are of a model that is none of texts.
     """
     import torch
     from transformers import AutoModel
@@ -25,6 +25,11 @@ def read_encoder(folder: EncoderFolder) -> Any:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EncoderError(f'[training] encoder "{folder.name}" cannot be read: {first_line(error)}') from error
     require_weights(folder, told["missing_keys"])
+    if model.config.is_encoder_decoder or model.main_input_name != "input_ids":
+        raise EncoderError(
+            f'[training] encoder "{folder.name}" is a {type(model).__name__}, which makes no vector of a text alone; '
+            "take an encoder of texts, such as a BERT."
+        )
     return model
 
 

@@ -21,7 +21,7 @@ SIZES = {
 
 
 def write_tiny(folder: Path, architecture: str, pooling: str = "mean") -> EncoderFolder:
-    """An encoder folder of this architecture ("Bert", "Roberta", "DistilBert", "ModernBert"), whose tokenizer puts
+    """An encoder folder of this architecture ("Bert", "Roberta", "GPT2", ...), whose tokenizer puts
     [CLS] before and [SEP] behind a text."""
     import json
 
@@ -43,13 +43,20 @@ def write_tiny(folder: Path, architecture: str, pooling: str = "mean") -> Encode
     if architecture == "DistilBert":
         sizes = {"vocab_size": 66, "dim": 32, "n_layers": 3, "n_heads": 2, "hidden_dim": 64, "pad_token_id": 0}
         sizes["max_position_embeddings"] = 80
+    if architecture == "GPT2":
+        sizes = {"vocab_size": 66, "n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 80}
+    if architecture == "T5":
+        sizes = {"vocab_size": 66, "d_model": 32, "num_layers": 1, "num_heads": 2, "d_ff": 64, "d_kv": 16}
+    if architecture == "ViT":
+        sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     if architecture == "ModernBert":
         sizes |= {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
     with torch.random.fork_rng():
         torch.manual_seed(0)
         config = getattr(transformers, f"{architecture}Config")(**sizes)
         model = getattr(transformers, f"{architecture}Model")(config)
-        torch.nn.init.normal_(model.get_input_embeddings().weight)
+        if architecture != "ViT":
+            torch.nn.init.normal_(model.get_input_embeddings().weight)
         model.save_pretrained(folder)
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": pooling}))

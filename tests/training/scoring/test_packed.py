@@ -8,8 +8,10 @@ import pytest
 
 from tests.training.scoring.encoders import TEXTS, write_tiny
 from training.device import Device
-from training.encoder import read_encoder, read_tokenizer, tokenize
+from training.encoder import Encoder, read_encoder, read_tokenizer, tokenize
 from training.encoder_folder import EncoderFolder
+from training.errors import EncoderError
+from training.examples import Inputs
 from training.scoring.batches import packed_batches
 from training.scoring.packed import TOLERANCE, by_lengths, by_mask
 from training.scoring.passes import PackedPass, PaddedPass, torch_pass
@@ -57,9 +59,10 @@ def test_documents_of_one_row_differ_from_one_long_document(tmp_path: Path) -> N
     assert np.abs(apart - leaking).max() > 100 * TOLERANCE["float32"]
 
 
-@pytest.mark.parametrize(
-    "architecture, way", [("Bert", "packed"), ("Roberta", "packed"), ("DistilBert", "packed"), ("ModernBert", "padded")]
-)
+WAYS = {"Bert": "packed", "Roberta": "packed", "DistilBert": "packed", "ModernBert": "padded", "GPT2": "padded"}
+
+
+@pytest.mark.parametrize("architecture, way", WAYS.items())
 def test_each_architecture_takes_a_way_that_gives_its_own_vectors(architecture: str, way: str, tmp_path: Path) -> None:
     folder = write_tiny(tmp_path / "tiny", architecture)
     model, tokenizer, tokens = parts(folder)
@@ -94,3 +97,10 @@ def test_packed_batches_hold_every_row_once_and_like_shares(tokens: int, shares:
 
 def test_a_text_longer_than_a_batch_goes_alone() -> None:
     assert [rows.tolist() for rows in packed_batches([3, 50, 2], 10)] == [[1], [0, 2]]
+
+
+@pytest.mark.parametrize("architecture", ["T5", "ViT"])
+def test_a_model_for_another_task_is_refused(architecture: str, tmp_path: Path) -> None:
+    folder = write_tiny(tmp_path / "tiny", architecture)
+    with pytest.raises(EncoderError, match="makes no vector of a text alone"):
+        Encoder(str(folder.path)).embed(Inputs(np.array(["a"]), ["w1 w2"]))

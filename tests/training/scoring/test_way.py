@@ -100,6 +100,7 @@ def test_the_choice_hangs_on_the_encoder_and_the_versions(monkeypatch: pytest.Mo
     assert choice_file("a@1") != first
 
 
+@pytest.mark.slow
 def test_onnx_runtime_gives_the_vectors_of_pytorch_in_every_view(tmp_path: Path) -> None:
     for package in ("onnxruntime", "onnx", "onnxscript"):
         pytest.importorskip(package)
