@@ -119,12 +119,15 @@ def confusion(rows: Rows) -> str:
     """The confusion matrix on the holdout; `rows` have `label`, `predicted`, `records`, one a pair of classes."""
     order = list(dict.fromkeys(row["label"] for row in rows))
     many = len(order) > CLASSES_WITH_NUMBERS
-    step, small = (11, {"labelFontSize": 9.5, "labelPadding": 2}) if many else (34, {})
+    step, font = (11, 9.5) if many else (34, 12.0)
     base = alt.Chart(_values(rows)).encode(
         x=alt.X(
-            "predicted:N", sort=order, title="the model says", axis=alt.Axis(labelAngle=-90 if many else -40, **small)
+            "predicted:N",
+            sort=order,
+            title="the model says",
+            axis=alt.Axis(labelAngle=-90 if many else -40, labelFontSize=font),
         ),
-        y=alt.Y("label:N", sort=order, title="people say", axis=alt.Axis(**small)),
+        y=alt.Y("label:N", sort=order, title="people say", axis=alt.Axis(labelFontSize=font)),
         tooltip=["label:N", "predicted:N", "records:Q"],
     )
     cells = base.mark_rect().encode(

@@ -85,7 +85,8 @@ def _why(
         reasons.append("its label is under suspicion")
     if trained.get(label, 0) < FEW_LABELS:
         n = trained.get(label, 0)
-        reasons.append(f"{n or 'no'} label{'' if n == 1 else 's'} of its class to learn from")
+        few = f"only {n}" if n else "no"
+        reasons.append(f"{few} label{'' if n == 1 else 's'} of its class to learn from")
     alike = Counter(beside).most_common(1)
     if alike and alike[0][0] != label and alike[0][1] * 2 > len(beside):
         reasons.append(f"{alike[0][1]} of the {len(beside)} labelled records nearest to it are {classes[alike[0][0]]}")
