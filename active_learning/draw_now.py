@@ -11,7 +11,7 @@ from active_learning.fit import score_pool
 from active_learning.read_pool import as_pool
 from active_learning.rounds import assignment_rows, keep_up, require_pool, shown_predictions
 from active_learning.settings import LearningSettings
-from active_learning.strategies import strategy_or_random
+from active_learning.strategies import NEED_MEMBERS, strategy_or_random
 from store import models, pool
 from store.curation.settings import CurationSettings
 from store.database import Store
@@ -42,7 +42,7 @@ def draw_now(
     drawn = draw_changed(waiting, schema, settings, n)
     new = without_changed(waiting)
     if new.num_rows and len(drawn) < n:
-        choices = as_pool(store, schema, settings, new, model)
+        choices = as_pool(store, schema, settings, new, model, members_from=folder if name in NEED_MEMBERS else None)
         chosen = strategy_or_random(name, choices)(choices, n - len(drawn), np.random.default_rng(settings.seed))
         drawn += [
             Drawn(record_id, "selected", chosen.reason, score, settings.annotators_per_record)

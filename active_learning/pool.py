@@ -133,8 +133,8 @@ class Pool:
         """What the members of an ensemble say, or a `PoolError` that says what gives members."""
         if self.members is None:
             raise PoolError(
-                f'strategy "{strategy}" needs a model with members that can disagree: an ensemble of seeds, or a '
-                'fine-tuned model whose dropout stays on; take such a model, or "margin".'
+                f'strategy "{strategy}" needs a model of several members that can disagree, and the current one has '
+                'none: fit one with model = "auto", or choose by "margin".'
             )
         return self.members
 

@@ -1,6 +1,7 @@
 """The pool as a strategy takes it: the store's candidates as arrays, with what is known of the labelled records."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ from store.embeddings import StoredVectors
 from store.label_schema import LabelSchema, kind_module
 from training.encoder import Encoder
 from training.examples import Inputs
+from training.frozen.ground import centred
+from training.model_folder import load
 
 
 def as_pool(
@@ -21,9 +24,18 @@ def as_pool(
     settings: LearningSettings,
     candidates: pa.Table,
     model: models.Model | None,
+    *,
+    members_from: Path | None = None,
 ) -> Pool:
     """The pool's rows, embedded; with the current model's probabilities if it has some, and with the vectors, labels
-    and probabilities of what is labelled."""
+    and probabilities of what is labelled.
+
+    Args:
+        candidates: The records that may be chosen.
+        model: The current model. Vectors are those that it sees, where it stands on a frozen encoder.
+        members_from: The project's folder, when it is wanted what each member of the model says; that is kept nowhere,
+            so the model is loaded and reads the pool.
+    """
     encoder = Encoder(settings.encoder, StoredVectors(store))
     inputs = _inputs(candidates)
     labelled, classes = _labelled(store, schema)
@@ -32,15 +44,34 @@ def as_pool(
     # has spoken of.
     comparable = model is None or model.schema_hash == schema.hash
     spoken_of = set(labelled.ids.tolist()) <= set(known)
+    vectors, labelled_vectors = _vectors(encoder, model, inputs, labelled)
     return Pool(
         ids=inputs.ids,
         probabilities=None if said is None else _of(inputs.ids, known, said),
-        embeddings=encoder.embed(inputs).vectors,
-        labelled_embeddings=encoder.embed(labelled).vectors if len(labelled) else None,
+        embeddings=vectors,
+        labelled_embeddings=labelled_vectors if len(labelled) else None,
         clusters=np.array(candidates["cluster_id"].to_pylist(), dtype=np.str_),
+        members=None if model is None or members_from is None else _members(store, members_from, model, inputs),
         labelled_labels=classes if comparable and len(labelled) else None,
         labelled_probabilities=_of(labelled.ids, known, said) if said is not None and spoken_of else None,
     )
+
+
+def _vectors(
+    encoder: Encoder, model: models.Model | None, pool: Inputs, labelled: Inputs
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N, D) and (L, D): in the encoder's own view, or in the one that the model found best, centred as it does."""
+    view = None if model is None else model.recipe.get("view")
+    both = [encoder.embed(part, view=view or "sentence").vectors for part in (pool, labelled)]
+    if view is not None:
+        some = np.concatenate([part for part in both if len(part)])
+        centre = some.mean(axis=0, dtype=np.float64).astype(np.float32)
+        both = [centred(part, centre) if len(part) else part for part in both]
+    return both[0], both[1]
+
+
+def _members(store: Store, folder: Path, model: models.Model, pool: Inputs) -> np.ndarray | None:
+    return load(folder / model.path, cache=StoredVectors(store)).predict(pool).members
 
 
 def _labelled(store: Store, schema: LabelSchema) -> tuple[Inputs, np.ndarray]:

@@ -24,7 +24,7 @@ from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model,
 from active_learning.opened_again import close_again, open_again, opened, opened_states
 from active_learning.read_pool import as_pool
 from active_learning.settings import LearningSettings
-from active_learning.strategies import NEED_A_MODEL, strategy, strategy_or_random
+from active_learning.strategies import NEED_A_MODEL, NEED_MEMBERS, strategy, strategy_or_random
 from labeling.answers import RELOOK
 from labeling.audit import TooFewClasses
 from labeling.pull import pull
@@ -197,7 +197,14 @@ def _draw_new(
     labelled = None
     if settings.ask_again:
         labelled = labelled_now(bench.store, bench.schema, model, studio=where.client.studio, project_id=where.id)
-    choices = as_pool(bench.store, bench.schema, bench.settings, new, model)
+    choices = as_pool(
+        bench.store,
+        bench.schema,
+        bench.settings,
+        new,
+        model,
+        members_from=bench.folder if current.strategy in NEED_MEMBERS else None,
+    )
     drawn = draw_round(
         choices,
         settings,

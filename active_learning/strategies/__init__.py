@@ -46,6 +46,7 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
 )
 NEED_NO_MODEL = frozenset({"auto", "k-center", "probcover", "random", "typiclust"})
 NEED_A_MODEL = frozenset(STRATEGIES) - NEED_NO_MODEL
+NEED_MEMBERS = frozenset({"bald"})
 
 
 class UnknownStrategy(RequestError):

@@ -47,9 +47,12 @@ def k_means(vectors: Vectors, k: int, seed: int, weights: Weights | None = None)
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    chance = None if weights is None else weights / weights.sum()
-    begin_with = min(len(vectors), max(SEEDS_AMONG * k, 1000))
-    some = np.random.default_rng(seed).choice(len(vectors), begin_with, replace=False, p=chance)
+    rng = np.random.default_rng(seed)
+    begin_with = max(SEEDS_AMONG * k, 1000)
+    if weights is None:
+        some = rng.choice(len(vectors), min(begin_with, len(vectors)), replace=False)
+    else:
+        some = rng.choice(len(vectors), begin_with, p=weights / weights.sum())
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than groups: said in the docstring
         # In double precision: single is converted piece by piece for each centre, which takes most of the time.

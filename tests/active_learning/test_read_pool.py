@@ -1,5 +1,6 @@
 """What a strategy is told of a project: the pool, and what is labelled in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from active_learning.read_pool import as_pool
 from active_learning.settings import LearningSettings
 from crawlers.files import import_file
 from labeling.resolve import resolve_labels
-from store import labels, models, pool, splits
+from store import labels, models, pool, records, splits
 from store.database import Store
 from store.label_schema import LabelSchema
 from tests.tiny_project import CLASSES, letters, write_csv, write_encoder
+from training.examples import Inputs
+from training.model_folder import load
 
 SCHEMA = LabelSchema("text-classification", CLASSES)
 LETTERS = letters(60)
@@ -69,3 +72,28 @@ def test_labels_of_other_classes_than_the_models_are_left_out(store, settings):
     found = read(store, settings, LabelSchema("text-classification", ("advert", *CLASSES)))
     assert found.labelled_labels is None
     assert found.probabilities.shape == (20, 3)
+
+
+def test_members_are_read_from_the_model_only_when_they_are_wanted(store, settings):
+    fit_model(store, SCHEMA, store.path.parent, replace(settings, model="auto"), say=lambda _: None)
+    model, candidates = models.current_model(store), pool.pool(store)
+    assert as_pool(store, SCHEMA, settings, candidates, model).members is None
+    found = as_pool(store, SCHEMA, settings, candidates, model, members_from=store.path.parent).members
+    said = load(store.path.parent / model.path).predict(Inputs(*texts(store, candidates["record_id"].to_pylist())))
+    assert (found is None) == (said.members is None)
+    if said.members is not None:
+        assert found == pytest.approx(said.members, abs=1e-6)
+
+
+def test_the_vectors_are_those_that_the_model_sees(store, settings):
+    fit_model(store, SCHEMA, store.path.parent, settings, say=lambda _: None)
+    model = models.current_model(store)
+    seen = read(store, settings)
+    other = "middle" if model.recipe["view"] != "middle" else "first-word"
+    told = replace(model, recipe={**model.recipe, "view": other})
+    assert not np.allclose(as_pool(store, SCHEMA, settings, pool.pool(store), told).embeddings, seen.embeddings)
+    assert np.concatenate([seen.embeddings, seen.labelled_embeddings]).mean(axis=0) == pytest.approx(0, abs=0.1)
+
+
+def texts(store: Store, ids: list[str]) -> tuple[np.ndarray, list[str]]:
+    return np.array(ids), records.records(store, ids)["text"].to_pylist()

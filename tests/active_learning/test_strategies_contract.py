@@ -302,17 +302,131 @@ class TestTypiclust(NeedsEmbeddings):
 class TestWeightedKmeans(NeedsProbabilities, NeedsEmbeddings):
     strategy = staticmethod(strategy("weighted-kmeans"))
 
+    def doubted(self, shares: list[float]) -> Pool:
+        """A direction for each share, of twenty records whose likelier of two classes has that share."""
+        rng = np.random.default_rng(0)
+        axes = np.eye(len(shares))
+        rows = np.concatenate([axis + rng.normal(scale=0.05, size=(20, len(shares))) for axis in axes])
+        sure = np.repeat(shares, 20)
+        ids = [f"blob{blob}-{number}" for blob in range(len(shares)) for number in range(20)]
+        return Pool(np.array(ids), np.c_[sure, 1 - sure], rows)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_every_doubted_region_gives_one_and_what_is_sure_none(self, seed: int) -> None:
+        pool = self.doubted([0.55, 0.6, 0.55, 1.0, 1.0])
+        assert {one.split("-")[0] for one in self.choose(pool, 3, seed).ids} == {"blob0", "blob1", "blob2"}
+
+    def test_the_region_with_most_doubt_comes_first(self) -> None:
+        chosen = self.choose(self.doubted([0.8, 0.5, 0.65]), 3, 0).ids
+        assert [one.split("-")[0] for one in chosen] == ["blob1", "blob2", "blob0"]
+
+    def test_the_middle_of_a_region_stands_for_it(self) -> None:
+        pool = self.doubted([0.5, 0.5])
+        unit = pool.embeddings / np.linalg.norm(pool.embeddings, axis=1, keepdims=True)
+        for one in self.choose(pool, 2, 0).ids:
+            region = np.array([name.split("-")[0] == one.split("-")[0] for name in pool.ids])
+            far = np.linalg.norm(unit[region] - unit[region].mean(axis=0), axis=1)
+            assert pool.ids[region][far.argmin()] == one
+
+    def test_where_the_model_is_sure_of_everything_it_still_spreads(self) -> None:
+        chosen = self.choose(self.doubted([1.0, 1.0, 1.0]), 3, 0).ids
+        assert {one.split("-")[0] for one in chosen} == {"blob0", "blob1", "blob2"}
+
 
 class TestBadge(NeedsProbabilities, NeedsEmbeddings):
     strategy = staticmethod(strategy("badge"))
+
+    def gradients(self, pool: Pool) -> np.ndarray:
+        residuals = pool.probabilities - np.eye(pool.probabilities.shape[1])[pool.probabilities.argmax(axis=1)]
+        unit = pool.embeddings / np.linalg.norm(pool.embeddings, axis=1, keepdims=True)
+        return (residuals[:, :, None] * unit[:, None, :]).reshape(len(pool), -1)
+
+    def test_the_longest_gradient_comes_first(self) -> None:
+        pool = large_pool(60)
+        longest = np.linalg.norm(self.gradients(pool), axis=1).argmax()
+        assert {self.choose(pool, 3, seed).ids[0] for seed in range(5)} == {pool.ids[longest]}
+
+    def test_records_are_drawn_as_often_as_the_seeding_of_k_means_draws_them(self) -> None:
+        pool = large_pool(6, classes=3, dimensions=2)
+        gradients = self.gradients(pool)
+        squared = np.square(gradients[:, None] - gradients[None]).sum(axis=2)
+        first = int(np.square(gradients).sum(axis=1).argmax())
+        expected = np.zeros((6, 6))
+        for second in range(6):
+            left = np.minimum(squared[first], squared[second])
+            if squared[first, second]:
+                expected[second] = squared[first, second] / squared[first].sum() * left / left.sum()
+        with patch("active_learning.strategies.badge.DRAWS", 50):
+            runs = [self.choose(pool, 3, seed).ids for seed in range(1500)]
+        drawn = np.zeros((6, 6))
+        for run in runs:
+            second, third = (int(one) for one in run[1:])
+            drawn[second, third] += 1 / len(runs)
+        assert np.abs(drawn - expected).max() < 0.05  # four standard deviations of a share of a half
+
+    def test_no_gradient_is_taken_twice_while_there_are_others(self) -> None:
+        base = large_pool(5, classes=3)
+        rows = np.repeat(np.arange(5), 20)
+        pool = Pool(np.array([f"r{n:03d}" for n in range(100)]), base.probabilities[rows], base.embeddings[rows])
+        for seed in range(5):
+            assert {int(one[1:]) // 20 for one in self.choose(pool, 5, seed).ids} == set(range(5))
 
 
 class TestKCenter(NeedsEmbeddings):
     strategy = staticmethod(strategy("k-center"))
 
+    @pytest.mark.parametrize("looked_at", [1, 7, 60, 10_000])
+    def test_each_is_the_farthest_from_all_before_it_however_many_are_looked_at(self, looked_at: int) -> None:
+        pool = large_pool(200)
+        with patch("active_learning.strategies.k_center.LOOKED_AT", looked_at):
+            chosen = self.choose(pool, 20, 0).ids.tolist()
+        unit = pool.embeddings / np.linalg.norm(pool.embeddings, axis=1, keepdims=True)
+        labelled = pool.labelled_embeddings / np.linalg.norm(pool.labelled_embeddings, axis=1, keepdims=True)
+        far = np.linalg.norm(unit[:, None] - labelled[None], axis=2).min(axis=1)
+        for row in map(int, chosen):  # ids are numbers of rows
+            assert far[row] == pytest.approx(far.max(), abs=1e-4)
+            far = np.minimum(far, np.linalg.norm(unit - unit[row], axis=1))
+
+    def test_of_equal_vectors_one_is_taken_before_any_is_taken_again(self) -> None:
+        rows = np.repeat(np.eye(4), 10, axis=0)
+        pool = Pool(np.array([f"r{n:02d}" for n in range(40)]), embeddings=rows)
+        assert {int(one[1:]) // 10 for one in self.choose(pool, 4, 0).ids} == set(range(4))
+
 
 class TestProbcover(NeedsEmbeddings):
     strategy = staticmethod(strategy("probcover"))
+
+    def blobs(self, labelled: np.ndarray | None = None) -> Pool:
+        rng = np.random.default_rng(0)
+        sizes = (60, 40, 20)
+        rows = np.concatenate([np.eye(3)[axis] + rng.normal(scale=0.1, size=(n, 3)) for axis, n in enumerate(sizes)])
+        ids = [f"blob{axis}-{number}" for axis, n in enumerate(sizes) for number in range(n)]
+        return Pool(
+            np.array(ids), np.full((120, 3), 1 / 3), rows, labelled_embeddings=labelled
+        )  # three classes, so three pseudo-labels
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_the_ball_that_holds_most_comes_first(self, seed: int) -> None:
+        chosen = self.choose(self.blobs(), 3, seed)
+        assert [one.split("-")[0] for one in chosen.ids] == ["blob0", "blob1", "blob2"]
+        assert chosen.scores.tolist() == sorted(chosen.scores, reverse=True)
+
+    def test_what_a_label_covers_is_left_for_last(self) -> None:
+        chosen = self.choose(self.blobs(labelled=np.eye(3)[:1]), 2, 0).ids
+        assert [one.split("-")[0] for one in chosen] == ["blob1", "blob2"]
+
+    def test_when_all_is_covered_covering_begins_again(self) -> None:
+        chosen = self.choose(self.blobs(), 60, 0)
+        assert len(set(chosen.ids)) == 60
+        assert (chosen.scores > 0).all()
+
+    def test_a_crowded_pool_gets_a_smaller_radius(self) -> None:
+        from active_learning.strategies.probcover import least_likeness
+
+        vectors = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        least = least_likeness(vectors, np.zeros(3000, dtype=np.int64), 0.95, most_neighbours=50)
+        assert 20 < (vectors @ vectors.T >= least).sum(axis=1).mean() < 100
 
 
 class TestCal(NeedsProbabilities, NeedsEmbeddings):
@@ -321,39 +435,110 @@ class TestCal(NeedsProbabilities, NeedsEmbeddings):
     def takes(self, pool: Pool) -> bool:
         return bool(pool.labels)
 
+    def contrasting(self) -> Pool:
+        """Two directions with a labelled record each; one record of each is judged as the other's are."""
+        rows = np.repeat(np.eye(2), 10, axis=0)
+        said = np.where(np.arange(20)[:, None] < 10, [0.9, 0.1], [0.1, 0.9])
+        said[[3, 14]] = said[[14, 3]]
+        return Pool(
+            np.array([f"r{number:02d}" for number in range(20)]),
+            said,
+            rows,
+            np.eye(2),
+            labelled_labels=np.array([0, 1]),
+            labelled_probabilities=np.array([[0.9, 0.1], [0.1, 0.9]]),
+        )
+
+    @pytest.mark.parametrize("known", ["labelled_probabilities", "labelled_labels"])
+    def test_takes_what_is_judged_otherwise_than_its_neighbours(self, known: str) -> None:
+        from active_learning.strategies.cal import cal
+
+        pool = self.contrasting()
+        if known == "labelled_labels":
+            pool = replace(pool, labelled_probabilities=None)
+        assert set(cal(pool, 2, np.random.default_rng(0), neighbours=1).ids) == {"r03", "r14"}
+
+    def test_without_labelled_records_it_says_what_to_do(self) -> None:
+        pool = replace(self.contrasting(), labelled_embeddings=None, labelled_labels=None, labelled_probabilities=None)
+        with pytest.raises(PoolError, match="needs labelled records"):
+            self.choose(pool, 2, 0)
+
 
 class TestDensityWeightedMargin(NeedsProbabilities, NeedsEmbeddings):
     strategy = staticmethod(strategy("density-weighted-margin"))
+
+    def test_of_equally_doubtful_records_the_one_in_the_crowd_comes_first(self) -> None:
+        rows = np.concatenate([np.tile([1.0, 0.0], (19, 1)), [[0.0, 1.0]]])
+        pool = Pool(np.array([f"r{number:02d}" for number in range(20)]), np.full((20, 2), 0.5), rows)
+        assert self.choose(pool, 20, 0).ids[-1] == "r19"
+
+    def test_of_records_in_the_crowd_the_least_certain_comes_first(self) -> None:
+        sure = np.linspace(0.5, 0.9, 20)
+        pool = Pool(np.array([f"r{number:02d}" for number in range(20)]), np.c_[sure, 1 - sure], np.ones((20, 2)))
+        assert self.choose(pool, 3, 0).ids.tolist() == ["r00", "r01", "r02"]
 
 
 class TestBald(StrategyContract):
     strategy = staticmethod(strategy("bald"))
 
+    def test_takes_what_members_are_sure_of_and_disagree_about(self) -> None:
+        one, other, even = [1.0, 0.0], [0.0, 1.0], [0.5, 0.5]
+        members = np.array([[one, one, even], [one, other, even]])
+        pool = Pool(np.array(["agreed", "disputed", "doubted"]), members=members)
+        chosen = self.choose(pool, 3, 0)
+        assert chosen.ids[0] == "disputed"
+        assert chosen.scores == pytest.approx([1.0, 0.0, 0.0])
+
+    def test_without_members_it_says_what_gives_them(self) -> None:
+        with pytest.raises(PoolError, match='fit one with model = "auto"'):
+            self.choose(Pool(np.array(["a", "b"]), np.full((2, 2), 0.5)), 1, 0)
+
 
 class TestAuto(StrategyContract):
     strategy = staticmethod(strategy("auto"))
 
-    def test_is_typiclust_while_there_is_no_model_and_cluster_margin_then(self) -> None:
-        warm = large_pool(300)
-        cold = Pool(warm.ids, embeddings=warm.embeddings)
-        for pool, name in ((cold, "typiclust"), (warm, "cluster-margin")):
-            expected = strategy(name)(pool, 9, np.random.default_rng(1)).ids
-            assert self.strategy(pool, 9, np.random.default_rng(1)).ids.tolist() == expected.tolist()
+    def chosen_by(self, pool: Pool, n: int = 9) -> tuple[str, str]:
+        """The name of the strategy that chooses the same, and the reason."""
+        chosen = self.choose(pool, n, 1)
+        names = ["random"] if pool.probabilities is None else ["random", "margin"]
+        names += [] if pool.embeddings is None else ["typiclust"]
+        names += [] if pool.embeddings is None or pool.probabilities is None else ["weighted-kmeans"]
+        same = [
+            name
+            for name in names
+            if strategy(name)(pool, n, np.random.default_rng(1)).ids.tolist() == chosen.ids.tolist()
+        ]
+        return same[0], chosen.reason
 
-    def test_stays_with_typiclust_until_there_are_twice_as_many_labels_as_classes(self) -> None:
-        warm = large_pool(300, classes=5)
-        for labels, name in ((9, "typiclust"), (10, "cluster-margin")):
-            labelled = np.random.default_rng(2).normal(size=(labels, 8))
-            pool = Pool(warm.ids, warm.probabilities, warm.embeddings, labelled)
-            expected = strategy(name)(pool, 9, np.random.default_rng(1)).ids
-            assert self.strategy(pool, 9, np.random.default_rng(1)).ids.tolist() == expected.tolist()
+    def test_while_there_is_no_model_it_takes_typical_records(self) -> None:
+        cold = replace(large_pool(300), probabilities=None, members=None, labelled_probabilities=None)
+        assert self.chosen_by(cold) == (
+            "typiclust",
+            "There is no model yet: typical of a region that has no label yet.",
+        )
+
+    def test_while_there_are_fewer_labels_than_classes_it_takes_typical_records(self) -> None:
+        assert self.chosen_by(large_pool(300, classes=8, labelled=7)) == (
+            "typiclust",
+            "There are 7 labels for 8 classes: typical of a region that has no label yet.",
+        )
+
+    def test_then_it_takes_the_middles_of_what_is_doubted(self) -> None:
+        name, reason = self.chosen_by(large_pool(300, classes=8, labelled=24))
+        assert name == "weighted-kmeans"
+        assert reason.startswith("There are 3 labels a class: stands for many")
+
+    @pytest.mark.parametrize(("size", "name"), [(17, "margin"), (18, "weighted-kmeans")])
+    def test_where_hardly_more_is_left_than_is_asked_for_the_margin_decides(self, size: int, name: str) -> None:
+        assert self.chosen_by(large_pool(size))[0] == name
 
     def test_where_nothing_embeds_the_records_it_still_chooses(self) -> None:
-        ids = np.array(["a", "b", "c"])
-        assert self.strategy(Pool(ids), 2, np.random.default_rng(0)).reason == "Drawn at random."
-        assert (
-            self.strategy(Pool(ids, np.full((3, 2), 0.5)), 2, np.random.default_rng(0)).reason
-            == "Its two likeliest classes lie close."
+        ids = np.array([f"r{number}" for number in range(30)])
+        said = np.random.default_rng(0).dirichlet(np.ones(3), size=30)
+        assert self.chosen_by(Pool(ids))[0] == "random"
+        assert self.chosen_by(Pool(ids, said)) == (
+            "margin",
+            "Nothing tells which records are alike: its two likeliest classes lie close.",
         )
 
 
