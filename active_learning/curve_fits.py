@@ -125,8 +125,8 @@ def _at(family: str, n_labels: Floats, a: Floats, b: Floats, c: Floats) -> Float
 def _fit(family: str, n_labels: Floats, accuracies: Floats) -> tuple[Floats, Floats, Floats]:
     """a, b, c (B,) of the least squares for each row of accuracies (B, P)."""
     grid = {"power": POWERS, "exponential": RATES, "inverse-log": SHIFTS}[family]
-    best = np.full(len(accuracies), np.inf)
-    a, b, c = (np.zeros(len(accuracies)) for _ in range(3))
+    best: Floats = np.full(len(accuracies), np.inf)
+    a, b, c = (np.asarray(np.zeros_like(best), dtype=np.float64) for _ in range(3))
     for tried in grid:
         g = shape(family, n_labels, np.array(tried))
         found_a, found_b = _line(g, accuracies)

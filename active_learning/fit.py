@@ -29,8 +29,8 @@ from training.requirements import require_labels
 
 Say = Callable[[str], None]
 
-ON_VECTORS = ("probe", "propagation", "self-training")
-"""Rungs that fit in seconds, on vectors that are there already."""
+ON_VECTORS = ("probe", "propagation", "self-training", "ensemble")
+"""What fits in seconds, on vectors that are there already; an ensemble of these is `auto`'s."""
 
 
 class NothingToMeasureWith(RequestError):
@@ -197,7 +197,7 @@ def evaluate_model(
     said = Predictions(np.array(ids, dtype=np.str_), probabilities).of(learning.holdout.ids)
     metrics = _measure(schema, learning.holdout, said, settings.seed)
     control = _control_metrics(store, schema, settings, learning, say)
-    proof = prove(store, learning, settings, model, _fit_again(store, schema, settings, model, say))
+    proof = prove(store, learning, settings, model, _fit_again(store, schema, settings, model, learning, say))
     measured = Measured(metrics, control, len(learning.control), proof)
     with store.transaction():
         models.set_metrics(store, model.model_id, metrics_json(measured, len(learning.train)))
@@ -237,13 +237,18 @@ def _control_metrics(
 
 
 def _fit_again(
-    store: Store, schema: LabelSchema, settings: LearningSettings, model: models.Model, say: Say
+    store: Store,
+    schema: LabelSchema,
+    settings: LearningSettings,
+    model: models.Model,
+    learning: LearningSet,
+    say: Say,
 ) -> Callable[[Examples], FittedModel] | None:
-    """Fits the model's own rung on other labels; None where that takes more than the encoder's vectors."""
-    if model.rung not in ON_VECTORS:
+    """Fits the model's own rung on other labels; None where that takes more than vectors, or tells nothing."""
+    if model.rung not in ON_VECTORS or learning.train.random.all():
         return None
-    encoder = Encoder(settings.encoder, StoredVectors(store))
-    rung = classifier(model.rung, schema.classes, encoder)
+    name = "auto" if model.rung == "ensemble" else model.rung
+    rung = classifier(name, schema.classes, Encoder(settings.encoder, StoredVectors(store)))
     waiting = waiting_inputs(store)
     store.let_go()
     say("Fitting on random labels, to tell what choosing saved.")

@@ -17,12 +17,14 @@ class Needed:
 
     Attributes:
         wanted: The accuracy.
-        labels: Where the mean curve first reaches it, by interpolation between rounds; None where it never does. A
-            curve that begins above it needed at most its first number.
+        labels: Where the mean curve first reaches it, by interpolation between rounds; None where it never does.
         low: Where the upper end of the 95 % band over the seeds reaches it; None for a single seed.
         high: Where the lower end does; None for a single seed, or where it never does.
-        share: `labels` over those of random with the same rung. None where the arm never reaches it.
-        share_at_most: Whether random never reached it, so that `share` is of random's last number and too high.
+        share: `labels` over those of random with the same rung. None where the arm never reaches it, or where random
+            begins above it.
+        at_most: Whether the curve begins above it, so that fewer labels than `labels` may have done.
+        share_at_most: Whether `share` is too high, for that reason or since random never reached it and its last
+            number stands for it.
     """
 
     strategy: str
@@ -32,6 +34,7 @@ class Needed:
     low: float | None
     high: float | None
     share: float | None
+    at_most: bool = False
     share_at_most: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -42,6 +45,8 @@ class Needed:
         """The number with its interval, as a cell of a table; "not reached" where there is none."""
         if self.labels is None:
             return "not reached"
+        if self.at_most:
+            return f"at most {self.labels:.0f}"
         if self.low is None:
             return f"{self.labels:.0f}"
         return (
@@ -80,5 +85,7 @@ def _needed(curves: Curves, strategy: str, rung: str, wanted: float) -> Needed:
     if labels is None or np.isnan(bands[0].low):
         low = high = None
     control = first_reached(sizes, [band.mean for band in curves.bands(CONTROL, rung)], wanted)
-    share = None if labels is None else labels / (sizes[-1] if control is None else control)
-    return Needed(strategy, rung, wanted, labels, low, high, share, labels is not None and control is None)
+    at_most = labels == sizes[0]
+    share = None if labels is None or control == sizes[0] else labels / (sizes[-1] if control is None else control)
+    share_at_most = share is not None and (at_most or control is None)
+    return Needed(strategy, rung, wanted, labels, low, high, share, at_most, share_at_most)

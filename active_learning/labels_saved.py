@@ -84,7 +84,8 @@ class LabelsSaved:
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> "LabelsSaved":
         """What `to_json` gave."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()})
+        fields: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in kept.items()}
+        return cls(**fields)
 
     def sentence(self) -> str:
         """For a person: the labels saved, or why they are not known."""
@@ -116,19 +117,47 @@ def labels_saved(
 
     `control.correct` speaks of the same H records in the same order.
     """
-    records, most = len(correct), int(control.n_labels.max()) if len(control.n_labels) else 0
-    why_not = _why_not(records, control, labels)
+    records, why_not = len(correct), _why_not(len(correct), control.n_labels, labels)
     if why_not is not None:
-        return LabelsSaved(labels, most, records, unknown=why_not)
+        return LabelsSaved(labels, _most(control.n_labels), records, unknown=why_not)
     shares = rng.multinomial(records, np.full(records, 1 / records), size=RESAMPLES) / records
-    model, fits = shares @ correct.astype(np.float64), fit_curves(control.n_labels, shares @ control.correct.T, rng)
-    needed = Range.of(fits.labels_for(model, most=float(MOST * max(labels, most))))
+    return _told(correct, shares @ correct, labels, control.n_labels, shares @ control.correct.T, rng)
+
+
+def labels_saved_by_rounds(
+    correct: NDArray[np.bool_], labels: int, n_labels: Floats, accuracies: Floats, rng: np.random.Generator
+) -> LabelsSaved:
+    """The same from what past rounds measured of the control arm alone, for models that are too dear to fit again.
+
+    Each of the accuracies (P,) with `n_labels` (P,) is taken to be as uncertain as a share of H records is, and
+    independent of the others, which widens the interval.
+    """
+    records, why_not = len(correct), _why_not(len(correct), n_labels, labels)
+    if why_not is not None:
+        return LabelsSaved(labels, _most(n_labels), records, unknown=why_not)
+    shares = rng.multinomial(records, np.full(records, 1 / records), size=RESAMPLES) / records
+    spread = np.sqrt(np.maximum(accuracies * (1 - accuracies), 1 / records) / records)
+    drawn = np.clip(accuracies + rng.normal(size=(RESAMPLES, len(accuracies))) * spread, 0.0, 1.0)
+    return _told(correct, shares @ correct, labels, n_labels, drawn, rng)
+
+
+def _told(
+    correct: NDArray[np.bool_],
+    model: Floats,
+    labels: int,
+    n_labels: Floats,
+    at_random: Floats,
+    rng: np.random.Generator,
+) -> LabelsSaved:
+    """From draws of the model's accuracy (B,) and of the accuracies (B, P) with `n_labels` random labels."""
+    fits = fit_curves(n_labels, at_random, rng)
+    needed = Range.of(fits.labels_for(model, most=float(MOST * max(labels, _most(n_labels)))))
     gain = _gain(model, fits, labels)
     bounds = needed.value, needed.low, needed.high
     return LabelsSaved(
         labels=labels,
-        random_labels=most,
-        records=records,
+        random_labels=_most(n_labels),
+        records=len(correct),
         accuracy=float(correct.mean()),
         needed=(_finite(bounds[0]), _finite(bounds[1]), _finite(bounds[2])),
         saved=(_finite(bounds[0] - labels), _finite(bounds[1] - labels), _finite(bounds[2] - labels)),
@@ -182,14 +211,18 @@ def _joined(one: Examples, other: Examples) -> Examples:
     )
 
 
-def _why_not(records: int, control: ControlCurve, labels: int) -> str | None:
-    most = int(control.n_labels.max()) if len(control.n_labels) else 0
+def _most(n_labels: Floats) -> int:
+    return int(n_labels.max()) if len(n_labels) else 0
+
+
+def _why_not(records: int, n_labels: Floats, labels: int) -> str | None:
+    most = _most(n_labels)
     if records < FEWEST_MEASURED:
         return f"{records} labelled records are held out, and {FEWEST_MEASURED} are needed: [rounds] holdout."
-    if len(control.n_labels) < 3 or most < FEWEST_RANDOM:
+    if len(n_labels) < 3 or most < FEWEST_RANDOM:
         return (
-            f"There are {most} random labels to measure with, and {FEWEST_RANDOM} are needed: [rounds] control_share "
-            "draws some in each round."
+            f"There are {most} random labels to measure with, and {FEWEST_RANDOM} are needed, of three rounds: "
+            "[rounds] control_share draws some in each."
         )
     if labels > FARTHEST * most:
         return (

@@ -99,9 +99,13 @@ class Curves:
         ]
 
     def bands(self, strategy: str, rung: str | None = None) -> list[Band]:
-        """The mean accuracy of one arm with its 95 % interval over the seeds, by number of labels."""
+        """The mean accuracy of one arm with its 95 % interval over the seeds, cut to [0, 1], by number of labels."""
         sizes, values = self.values(strategy, rung)
-        return [Band(size, *mean_interval(at)) for size, at in zip(sizes, values.T, strict=True)]
+        found = [mean_interval(at) for at in values.T]
+        return [
+            Band(size, mean, float(np.maximum(low, 0.0)), float(np.minimum(high, 1.0)))
+            for size, (mean, low, high) in zip(sizes, found, strict=True)
+        ]
 
     def areas(self, strategy: str, rung: str | None = None) -> tuple[float, ...]:
         """The area under each seed's accuracy curve over its range of labels: a mean accuracy, in [0, 1]."""

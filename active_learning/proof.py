@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from active_learning.curve_fits import Floats
-from active_learning.labels_saved import LabelsSaved, Predicts, control_curve, labels_saved
+from active_learning.labels_saved import LabelsSaved, Predicts, control_curve, labels_saved, labels_saved_by_rounds
 from active_learning.learning_set import LearningSet
 from active_learning.settings import LearningSettings
 from active_learning.stopping import Agreement, Prices, StopAdvice, agreement, stop_advice
-from store import models, predictions
+from store import models, predictions, rounds
 from store.database import Store
 from training.examples import Examples, Predictions
 
@@ -72,7 +72,8 @@ def prove(
     """Measure what choosing saved and what more labels would bring.
 
     Args:
-        fit: Fits the model's own rung, for the curve of random labels; None where that is too dear to do a dozen times.
+        fit: Fits the model's own rung, for the curve of random labels; None where that is too dear to do a dozen times:
+            then what past rounds measured of the control arm has to do.
     """
     rng = np.random.default_rng([settings.seed, 0x70726F6F])
     holdout = learning.holdout
@@ -139,16 +140,26 @@ def _saved(
     labels, holdout = len(learning.train), learning.holdout
     if learning.train.random.all():
         return LabelsSaved(labels, labels, len(holdout), unknown="No label was chosen by a strategy yet.")
-    if fit is None:
-        return LabelsSaved(
-            labels,
-            len(learning.control),
-            len(holdout),
-            unknown="It takes a dozen fits to tell, which is done only for models on frozen embeddings.",
-        )
     said = _classes_said(store, model, holdout)
     correct = np.array([said[one] for one in holdout.ids.tolist()]) == holdout.labels
+    if fit is None:
+        return labels_saved_by_rounds(correct, labels, *_control_by_rounds(store, model), rng)
     return labels_saved(correct, labels, control_curve(learning.control, holdout, fit, seed=settings.seed), rng)
+
+
+def _control_by_rounds(store: Store, model: models.Model) -> tuple[Floats, Floats]:
+    """How many labels the control arm had after past rounds (P,), rising, and the accuracy (P,) of its models.
+
+    Only of rounds whose model was of the same rung.
+    """
+    rung_of = {one.model_id: one.rung for one in _up_to(store, model)}
+    measured: dict[int, float] = {}
+    for one in rounds.rounds(store):
+        control, same = one.numbers.get("control"), rung_of.get(one.numbers.get("model_id", "")) == model.rung
+        if control and same:
+            measured[one.numbers["control_labels"]] = control["accuracy"]["value"]
+    sizes = sorted(measured)
+    return np.array(sizes, dtype=np.float64), np.array([measured[size] for size in sizes], dtype=np.float64)
 
 
 def _up_to(store: Store, current: models.Model) -> list[models.Model]:

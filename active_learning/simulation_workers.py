@@ -67,8 +67,9 @@ def play_in_processes(
                 raise _died(process) from error
             _give(connection, process, waiting.pop(), known, busy)
         while busy:
-            for connection in wait(list(busy)):
-                assert isinstance(connection, Connection)
+            for ready in wait(list(busy)):
+                assert isinstance(ready, Connection)
+                connection = ready
                 arm, process = busy[connection]
                 said = _hear(connection, arm, process)
                 if said is not None:
@@ -118,7 +119,8 @@ def _hear(connection: Connection, arm: "Arm", process: BaseProcess) -> "Played |
 
 def _died(process: BaseProcess) -> WorkerDied:
     process.join(5)
-    how = f"signal {-process.exitcode}" if (process.exitcode or 0) < 0 else f"exit code {process.exitcode}"
+    code = process.exitcode or 0
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
     return WorkerDied(
         f"A process of the simulation ended ({how}), perhaps for want of memory. What was played is kept: run it "
         "again, with fewer --jobs if that was it."

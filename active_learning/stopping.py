@@ -86,7 +86,8 @@ class StopAdvice:
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> "StopAdvice":
         """What `to_json` gave."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()})
+        fields: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in kept.items()}
+        return cls(**fields)
 
     def sentences(self) -> list[str]:
         """For a person: what more labels bring and cost, how steady the models are, and the advice."""

@@ -55,3 +55,11 @@ def test_the_interval_is_where_the_ends_of_the_band_reach_it():
 
 def test_a_single_seed_has_no_interval():
     assert labels_needed(ONE_SEED, [0.55])[0].said() == "150"
+
+
+def test_a_curve_that_begins_above_it_needed_at_most_its_first_number():
+    random, margin = labels_needed(ONE_SEED, [0.55])
+    assert (margin.said(), margin.share_said()) == ("at most 100", "under 67%")
+    random, margin = labels_needed(ONE_SEED, [0.5])
+    assert (random.said(), margin.said()) == ("at most 100", "at most 100")
+    assert margin.share is None, "nobody knows which of the two would have needed fewer"

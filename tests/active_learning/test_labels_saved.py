@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from active_learning.labels_saved import ControlCurve, LabelsSaved, control_curve, labels_saved
+from active_learning.labels_saved import ControlCurve, LabelsSaved, control_curve, labels_saved, labels_saved_by_rounds
 from training.errors import TooFewLabels
 from training.examples import Examples, Inputs, Predictions
 
@@ -81,6 +81,17 @@ def test_a_small_holdout_says_so():
 def test_it_is_kept_as_json_and_read_again():
     for found in (saved(0.85, 150), saved(0.999, 150), saved(0.8, 5000)):
         assert LabelsSaved.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found
+
+
+def test_what_past_rounds_measured_of_the_control_arm_tells_it_too_with_a_wider_interval():
+    hardness, control = curve(3)
+    correct = right(float(at_random(300)), hardness)
+    known = labels_saved(correct, 150, control, np.random.default_rng(0))
+    found = labels_saved_by_rounds(correct, 150, SIZES, control.correct.mean(axis=1), np.random.default_rng(0))
+    assert found.saved[1] <= 150 and (found.saved[2] is None or found.saved[2] >= 150)
+    assert found.gain[2] - found.gain[1] > known.gain[2] - known.gain[1]
+    few = labels_saved_by_rounds(correct, 150, SIZES[:2], np.array([0.6, 0.7]), np.random.default_rng(0))
+    assert "50 random labels" in few.sentence()
 
 
 @dataclass

@@ -7,9 +7,9 @@ import pytest
 
 from active_learning.fit import fit_model
 from active_learning.learning_set import read_learning_set
-from active_learning.proof import Proof, agreement_with_current, learning_curve, prices
+from active_learning.proof import Proof, agreement_with_current, learning_curve, prices, prove
 from active_learning.settings import LearningSettings
-from store import models, predictions
+from store import models, predictions, rounds
 from store.database import Store
 from store.label_schema import LabelSchema
 from tests.command_line import done
@@ -82,6 +82,18 @@ def test_labels_saved_and_advice_are_kept_with_the_figures(store):
 def test_a_model_of_before_there_was_proof_has_none():
     assert Proof.from_json(None) is None
     assert Proof.from_json({"holdout": {}}) is None
+
+
+def test_a_model_too_dear_to_fit_again_is_told_of_by_what_rounds_measured_of_the_control_arm(store, project):
+    model = current(store)
+    learning = read_learning_set(store, SCHEMA, model.snapshot_id)
+    proof = prove(store, learning, settings(project.parent), model, None)
+    assert "There are 0 random labels" in proof.saved.sentence(), "these rounds measured none"
+    for one, size, accuracy in zip(rounds.rounds(store), (10, 20, 40, 60), (0.5, 0.6, 0.7, 0.75), strict=True):
+        numbers = {"control": {"accuracy": {"value": accuracy}}, "control_labels": size}
+        rounds.move_round(store, one.round_id, rounds.DONE, numbers)
+    proof = prove(store, learning, settings(project.parent), model, None)
+    assert proof.saved.random_labels == 60 and proof.saved.unknown is None
 
 
 def test_status_and_evaluate_say_it(project):
