@@ -10,9 +10,9 @@ chose, had .896, for about the same processor time.
 Nothing is resumed: a fit that was killed is run again and, from the same seed, ends in the same weights.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -282,6 +282,27 @@ class FineTune:
             "without_labels": [self.classes[i] for i in np.setdiff1d(np.arange(len(self.classes)), examples.labels)],
             "labels": len(examples),
         }
+
+
+def fine_tune_rung(
+    name: str,
+    classes: Sequence[str],
+    encoder: Encoder,
+    tuned: Mapping[str, Any],
+    warm_start: WarmStart = "cold",
+    tracking: Tracking | None = None,
+) -> FineTune:
+    """The rung `lora` or `fine-tune`, with the view and what of the schedule stands in `tuned`."""
+    schedule = LORA_SCHEDULE if name == "lora" else Schedule()
+    return FineTune(
+        classes,
+        encoder,
+        replace(schedule, **{key: value for key, value in tuned.items() if key != "view"}),
+        view=tuned.get("view"),
+        adapt="lora" if name == "lora" else "all",
+        warm_start=warm_start,
+        tracking=tracking or NO_TRACKING,
+    )
 
 
 def _calibrate(examples: Examples, fitted: list[_Fitted], classes: int) -> tuple[Predictions, dict[str, float]]:

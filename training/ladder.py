@@ -1,7 +1,8 @@
 """The interface that every rung of the ladder has, and the one place where a rung is called by its name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from store.errors import RequestError
@@ -10,7 +11,9 @@ from training.examples import Examples, Inputs, Predictions
 
 if TYPE_CHECKING:
     from training.model_card import CardFacts
+    from training.tracking import Tracking
     from training.vector_cache import VectorCache
+    from training.warm_start import WarmStart
 
 RUNGS = ("probe", "propagation", "self-training", "lora", "fine-tune")
 """From the cheapest to the dearest."""
@@ -94,7 +97,14 @@ class Classifier(Protocol):
 
 
 def classifier(
-    name: str, classes: Sequence[str], encoder: str | Encoder, *, cache: "VectorCache | None" = None
+    name: str,
+    classes: Sequence[str],
+    encoder: str | Encoder,
+    *,
+    cache: "VectorCache | None" = None,
+    tuned: Mapping[str, Any] = MappingProxyType({}),
+    warm_start: "WarmStart" = "cold",
+    tracking: "Tracking | None" = None,
 ) -> Classifier:
     """The rung of this name.
 
@@ -103,6 +113,9 @@ def classifier(
         classes: The K classes, in the order of the probabilities.
         encoder: What to build on: a folder, a name on the Hub, `all-MiniLM-L6-v2`, or an `Encoder` that is at hand.
         cache: Where vectors are looked up and kept, when `encoder` is a name.
+        tuned: Settings that `training.tuning` found for this rung; what they lack is chosen as ever.
+        warm_start: Where rungs that change the encoder begin when they are given the last round's model.
+        tracking: Who is told of their losses.
 
     Raises:
         RequestError: There is no rung of this name.
@@ -117,9 +130,9 @@ def classifier(
 
         return Auto(tuple(classes), ready)
     if name in ("lora", "fine-tune"):
-        from training.fine_tune import FineTune
+        from training.fine_tune import fine_tune_rung
 
-        return FineTune(classes, ready, adapt="lora" if name == "lora" else "all")
+        return fine_tune_rung(name, classes, ready, tuned, warm_start, tracking)
     from training.probe import frozen_rung
 
-    return frozen_rung(name, classes, ready)
+    return frozen_rung(name, classes, ready, tuned)

@@ -6,6 +6,7 @@ that learned from what it was surest of there; each beside the logistic head, wi
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from training.encoder import Encoder
 from training.frozen.logistic import fit_head
@@ -22,9 +23,11 @@ FROZEN_RUNGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 __all__ = ["FROZEN_RUNGS", "Probe", "fit_head", "frozen_rung"]
 
 
-def frozen_rung(name: str, classes: Sequence[str], encoder: Encoder) -> FrozenRung:
-    """The rung of this name, a key of `FROZEN_RUNGS`."""
-    return FrozenRung(name, FROZEN_RUNGS[name], tuple(classes), encoder)
+def frozen_rung(
+    name: str, classes: Sequence[str], encoder: Encoder, tuned: Mapping[str, Any] = MappingProxyType({})
+) -> FrozenRung:
+    """The rung of this name, a key of `FROZEN_RUNGS`, with the view and the families' settings that `tuned` has."""
+    return FrozenRung(name, FROZEN_RUNGS[name], tuple(classes), encoder, tuned=tuned)
 
 
 def Probe(classes: Sequence[str], encoder: Encoder) -> FrozenRung:  # noqa: N802

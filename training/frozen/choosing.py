@@ -58,10 +58,17 @@ def _clearly_less(losses: NDArray[np.float64], others: NDArray[np.float64]) -> b
     return bool(gain.mean() > STANDARD_ERRORS * gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
-def choose_setting(ground: Ground, examples: Examples, fold: NDArray[np.int64], classes: int, family: str) -> Chosen:
-    """The setting of a family with the least log loss."""
+def choose_setting(
+    ground: Ground,
+    examples: Examples,
+    fold: NDArray[np.int64],
+    classes: int,
+    family: str,
+    tuned: float | None = None,
+) -> Chosen:
+    """The setting of a family with the least log loss; the `tuned` one where there is one."""
     found = []
-    for setting in FAMILIES[family].settings:
+    for setting in FAMILIES[family].settings if tuned is None else (tuned,):
         said = judge(ground, examples, fold, classes, family, setting)
         found.append(Chosen(family, setting, said, pool((said,), examples)))
     return min(found, key=lambda one: one.alone.loss)

@@ -1,8 +1,9 @@
 """A rung on frozen vectors: choose the view, fit one head of each family, put them together, calibrated out of fold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class FrozenRung:
         classes: The K classes, in the order of the probabilities.
         encoder: The frozen encoder.
         folds: How many folds choose view, settings and weights.
+        tuned: The view, under "view", and settings by family, where they were tuned; the others are chosen.
     """
 
     name: str
@@ -45,6 +47,7 @@ class FrozenRung:
     classes: Sequence[str]
     encoder: Encoder
     folds: int = FOLDS
+    tuned: Mapping[str, Any] = field(default_factory=dict)
 
     def fit(
         self,
@@ -59,7 +62,7 @@ class FrozenRung:
         Raises:
             TooFewLabels: Fewer than 2 classes, or too few labels, are there.
         """
-        studied = study(self.encoder, self.classes, examples, unlabelled, self.families, seed, self.folds)
+        studied = study(self.encoder, self.classes, examples, unlabelled, self.families, seed, self.folds, self.tuned)
         return studied.model(self.name, self.families, seed)
 
     def out_of_fold(
@@ -70,7 +73,7 @@ class FrozenRung:
         Raises:
             TooFewLabels: Fewer than 2 classes, or too few labels, are there.
         """
-        studied = study(self.encoder, self.classes, examples, unlabelled, self.families, seed, folds)
+        studied = study(self.encoder, self.classes, examples, unlabelled, self.families, seed, folds, self.tuned)
         return studied.judged(self.families)
 
 
@@ -138,6 +141,7 @@ def study(
     families: Sequence[str],
     seed: int,
     folds: int = FOLDS,
+    tuned: Mapping[str, Any] = MappingProxyType({}),
 ) -> Study:
     """Choose the view, then each family's setting, by what heads say of examples that they were not fitted on.
 
@@ -146,11 +150,13 @@ def study(
     """
     require_labels(examples, classes)
     rng = np.random.default_rng(seed)
-    view = choose_view(encoder, examples, len(classes), rng)
+    view = tuned.get("view") or choose_view(encoder, examples, len(classes), rng)
     # Without the pool the families that learn from it fall back on the labels alone.
     ground = prepare(encoder, view, examples, some_of(unlabelled, examples, seed))
     fold = deal(examples, rng, folds)
-    chosen = {family: choose_setting(ground, examples, fold, len(classes), family) for family in families}
+    chosen = {
+        family: choose_setting(ground, examples, fold, len(classes), family, tuned.get(family)) for family in families
+    }
     return Study(encoder, tuple(classes), examples, ground, chosen)
 
 

@@ -1,0 +1,69 @@
+"""Tuning: a study finds what is better, goes on where it was stopped, and is used until it is forgotten."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.labelled_words import CLASSES, some_examples
+from training import ladder
+from training.encoder import Encoder
+from training.tuning import TuningUnavailable, forget_tuned, read_tuned, tune
+
+pytest.importorskip("optuna")
+
+
+def test_finds_nothing_worse_than_the_rung_as_it_is(encoder: Encoder, tmp_path: Path) -> None:
+    found = tune("probe", some_examples(30), encoder, CLASSES, 6, tmp_path, 0)
+    assert found.trials == 6
+    assert found.log_loss <= found.log_loss_untuned
+    assert read_tuned(tmp_path, "probe", encoder.key) == found
+    assert read_tuned(tmp_path, "probe", "another encoder") is None
+
+
+def test_a_stopped_study_goes_on_as_it_would_have(encoder: Encoder, tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(done: int, _: int) -> None:
+        if done == 3:
+            raise Stopped
+
+    examples = some_examples(30)
+    with pytest.raises(Stopped):
+        tune("probe", examples, encoder, CLASSES, 7, tmp_path / "stopped", 0, progress=stop)
+    told: list[tuple[int, int]] = []
+    went_on = tune(
+        "probe", examples, encoder, CLASSES, 7, tmp_path / "stopped", 0, progress=lambda *at: told.append(at)
+    )
+    assert told[0] == (4, 7)
+    assert went_on == tune("probe", examples, encoder, CLASSES, 7, tmp_path / "whole", 0)
+
+
+@pytest.mark.parametrize("name", ["propagation", "fine-tune"])
+def test_what_was_found_is_what_is_fitted(encoder: Encoder, tmp_path: Path, name: str) -> None:
+    tuned = {"view": "middle", "logistic": 7.5, "propagated": 0.6}
+    if name == "fine-tune":
+        tuned = {"view": "first-word", "learning_rate": 3e-4, "examples_seen": 50, "batch": 8}
+    fitted = ladder.classifier(name, CLASSES, encoder, tuned=tuned).fit(
+        some_examples(24), seed=0, unlabelled=some_examples(12, seed=4).inputs()
+    )
+    told = fitted.recipe | fitted.recipe.get("heads", {})
+    assert {key: told[key] for key in tuned} == tuned
+
+
+def test_what_was_found_can_be_forgotten(encoder: Encoder, tmp_path: Path) -> None:
+    tune("probe", some_examples(30), encoder, CLASSES, 2, tmp_path, 0)
+    assert forget_tuned(tmp_path, "probe")
+    assert read_tuned(tmp_path, "probe", encoder.key) is None
+    assert not forget_tuned(tmp_path, "probe")
+
+
+def test_auto_has_nothing_to_tune(encoder: Encoder, tmp_path: Path) -> None:
+    with pytest.raises(TuningUnavailable, match="name one of probe"):
+        tune("auto", some_examples(30), encoder, CLASSES, 2, tmp_path, 0)
+
+
+def test_the_same_seed_tries_the_same(encoder: Encoder, tmp_path: Path) -> None:
+    losses = [tune("probe", some_examples(30), encoder, CLASSES, 4, tmp_path / n, 1).log_loss for n in ("a", "b")]
+    np.testing.assert_allclose(*losses)
