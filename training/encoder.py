@@ -92,6 +92,10 @@ class Encoder:
         self.device: Device = best_device()
         self._way: Way | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # In another process the model is read anew: its attention has to be registered with transformers there.
+        return {"folder": self.folder, "cache": self.cache, "device": self.device, "_way": None}
+
     @property
     def key(self) -> str:
         """`name@revision`: what its vectors of the view "sentence" are kept under."""

@@ -1,6 +1,5 @@
 """Many batches through one pass: by several threads, and in smaller pieces where memory runs short."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -57,18 +56,19 @@ def one_batch(
     Raises:
         OutOfMemory: One text alone does not fit.
     """
-    try:
-        return [(rows, through.vectors([tokens[int(row)] for row in rows], views))]
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        if len(rows) == 1:
-            raise OutOfMemory(
-                f"A text of {len(tokens[int(rows[0])])} tokens does not fit in memory even alone.", row=int(rows[0])
-            ) from error
-    # What comes after fits more surely when it is smaller from the start.
-    through.tokens = max(1, through.tokens // 2)
-    free_memory()
+    some = [tokens[int(row)] for row in rows]
+    # Batches are cut before the first of them is computed; what was cut too large shrinks as well.
+    if len(rows) == 1 or sum(map(len, some)) <= through.tokens:
+        try:
+            return [(rows, through.vectors(some, views))]
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(rows) == 1:
+                said = f"A text of {len(some[0])} tokens does not fit in memory even alone."
+                raise OutOfMemory(said, row=int(rows[0])) from error
+        through.tokens = max(1, min(through.tokens, sum(map(len, some))) // 2)
+        free_memory()
     half = len(rows) // 2
     return one_batch(through, tokens, rows[:half], views) + one_batch(through, tokens, rows[half:], views)
 
@@ -92,8 +92,10 @@ def free_memory() -> None:
 
 
 def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores torch may use here: the processor's, or what OMP_NUM_THREADS or a caller left it."""
+    import torch
+
+    return int(torch.get_num_threads())
 
 
 def _each(

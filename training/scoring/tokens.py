@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # What decides a text's token ids, beside the text.
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json")
 # Token ids are kept of this many tokens, at four bytes each: a larger pool is tokenised again.
-TOKENS_KEPT = 16_000_000
+TOKENS_KEPT = 4_000_000
 
 
 class TokenCache:

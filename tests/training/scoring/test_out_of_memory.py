@@ -9,6 +9,7 @@ from training.encoder import VIEWS, Encoder
 from training.errors import NotFinite, OutOfMemory
 from training.examples import Inputs
 from training.scoring.passes import PackedPass
+from training.scoring.run import vectors_of
 
 INPUTS = some_examples(40).inputs()
 ERRORS = [
@@ -69,3 +70,34 @@ def test_nan_from_the_encoder_names_the_record_and_is_not_kept(view, encoder, mo
     with pytest.raises(NotFinite, match="'r0-"):
         encoder.embed(INPUTS, view=view)
     assert encoder.cache.get(encoder.key_of(view), INPUTS.content_hashes.tolist())[0] == []
+
+
+def test_batches_that_were_cut_too_large_are_not_tried_again(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    through = encoder.way.through
+    through.tokens = 40
+    failed: list[int] = []
+
+    def with_room_for_five(self, tokens, views):
+        if len(tokens) > 5:
+            failed.append(len(tokens))
+            raise MemoryError
+        return computed(self, tokens, views)
+
+    monkeypatch.setattr(PackedPass, "vectors", with_room_for_five)
+    vectors_of(through, [[2, 3, 4, 5]] * 60, ["sentence"], workers=1)
+    assert failed == [10]
+
+
+@pytest.mark.parametrize("workers", [2, 3, 8])
+def test_several_threads_give_the_vectors_of_one(workers: int, encoder: Encoder) -> None:
+    through = encoder.way.through
+    through.tokens = 16
+    tokens = [[2 + row % 9] * (1 + row % 5) for row in range(50)]
+    threads = torch.get_num_threads()
+    told: list[int] = []
+    one = vectors_of(through, tokens, VIEWS, workers=1)
+    several = vectors_of(through, tokens, VIEWS, workers=workers, done=told.append)
+    assert sum(told) == len(tokens)
+    assert torch.get_num_threads() == threads
+    for view in VIEWS:
+        np.testing.assert_allclose(several[view], one[view], atol=1e-6)

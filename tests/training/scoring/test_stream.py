@@ -1,6 +1,9 @@
 """A pool goes through as Arrow, batch by batch, keyed by record_id."""
 
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -71,3 +74,13 @@ def test_an_empty_batch_and_a_null_text_go_through(encoder: Encoder) -> None:
 def test_a_batch_without_its_columns_is_refused(encoder: Encoder) -> None:
     with pytest.raises(ExamplesError, match="no column 'record_id'"):
         embed_batch(pa.RecordBatch.from_pydict({"text": ["a"]}), encoder)
+
+
+def test_another_process_runs_the_very_same_function(encoder: Encoder) -> None:
+    here = list(embed_batches(batches(), encoder, VIEWS))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as processes:
+        there = list(processes.map(partial(embed_batch, encoder=encoder, views=VIEWS), batches()))
+    for one, other in zip(here, there, strict=True):
+        assert one.schema == other.schema
+        for view in VIEWS:
+            np.testing.assert_allclose(np.array(one[view].to_pylist()), np.array(other[view].to_pylist()), atol=1e-6)
