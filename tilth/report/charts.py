@@ -94,6 +94,8 @@ def loss_curves(rows: Rows) -> str:
 
 def label_counts(rows: Rows) -> str:
     """How many labels each class has, by split; `rows` have `label`, `split`, `records`."""
+    of_split = {"train": "model", "holdout": "other", "test": "third", "validation": "fourth"}
+    colours = {split: _colour(name) for split, name in of_split.items() if any(row["split"] == split for row in rows)}
     chart = (
         alt.Chart(_values(rows))
         .mark_bar()
@@ -103,10 +105,7 @@ def label_counts(rows: Rows) -> str:
             color=alt.Color(
                 "split:N",
                 title=None,
-                scale=alt.Scale(
-                    domain=["train", "holdout", "test", "validation"],
-                    range=[_colour(one) for one in ("model", "other", "third", "fourth")],
-                ),
+                scale=alt.Scale(domain=list(colours), range=list(colours.values())),
                 legend=alt.Legend(orient="top"),
             ),
             tooltip=["label:N", "split:N", "records:Q"],

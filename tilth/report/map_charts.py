@@ -29,7 +29,10 @@ def rounds_map(last_round: int, names: Sequence[Mapping[str, Any]]) -> str:
         "round:Q",
         legend=None,
         scale=alt.Scale(
-            domain=[1, max(2, last_round)], range=[_colour("early"), _colour("late")], interpolate="rgb", clamp=True
+            domain=[1 if last_round > 1 else 0, max(1, last_round)],
+            range=[_colour("early"), _colour("late")],
+            interpolate="rgb",
+            clamp=True,
         ),
     )
     layers = [
@@ -103,5 +106,10 @@ def _map(layers: list[Any], names: Sequence[Mapping[str, Any]]) -> str:
             halo,
             written.mark_text(fontSize=13, fontStyle="italic").encode(color=alt.value(_colour("ink"))),
         ]
-    chart = alt.layer(*layers, data=alt.NamedData(name="points")).properties(width=WIDTH, height=HEIGHT)
+    chart = alt.layer(*layers, data=alt.NamedData(name="points")).properties(
+        width=WIDTH,
+        height=HEIGHT,
+        # A name at the edge is cut, and does not move the map.
+        autosize=alt.AutoSizeParams(type="none"),
+    )
     return _spec(chart)
