@@ -116,6 +116,10 @@ def load(folder: Path | str, *, encoder: "Encoder | None" = None, cache: "Vector
         kind = recipe["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFolderError(f"{folder} holds no model of tilth ({RECIPE_FILE} is missing or broken).") from error
+    if kind == "ensemble":
+        from training.ensemble import load_ensemble
+
+        return load_ensemble(folder, recipe, encoder, cache)
     if "heads" in recipe:
         from training.frozen.rung import load_frozen
 

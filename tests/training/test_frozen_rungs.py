@@ -9,6 +9,7 @@ from tests.training.labelled_words import some_examples
 from tests.training.test_rungs import TEST, RungContract
 from training.auto import Auto
 from training.encoder import Encoder
+from training.ensemble import pooled, together, weights_of
 from training.examples import Examples, Inputs, Predictions
 from training.ladder import Classifier, FittedModel
 from training.probe import frozen_rung
@@ -69,6 +70,38 @@ class TestAuto(RungContract):
     def test_does_without_a_pool(self, shared_encoder: Encoder) -> None:
         fitted = Auto(self.classes, shared_encoder).fit(some_examples(30), seed=0)
         assert set(fitted.recipe["cross_validated"]) == {"probe", "propagation"} and fitted.recipe["unlabelled"] == 0
+
+
+class OfTwo:
+    """A probe and a self-trained head, fitted apart and put together."""
+
+    name = "ensemble"
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.rungs = [frozen_rung(name, RungContract.classes, encoder) for name in ("probe", "self-training")]
+
+    def fit(
+        self, examples: Examples, *, seed: int, unlabelled: Inputs | None = POOL, start: FittedModel | None = None
+    ) -> FittedModel:
+        members = [rung.fit(examples, seed=seed, unlabelled=unlabelled, start=start) for rung in self.rungs]
+        return together(members, examples, seed)
+
+    def out_of_fold(
+        self, examples: Examples, folds: int = 5, *, seed: int, unlabelled: Inputs | None = POOL
+    ) -> Predictions:
+        members = [rung.out_of_fold(examples, folds, seed=seed, unlabelled=unlabelled) for rung in self.rungs]
+        said = [one.probabilities for one in members]
+        return Predictions(examples.ids, pooled(said, weights_of(said, examples)))
+
+
+class TestEnsemble(RungContract):
+    @classmethod
+    def make(cls, encoder: Encoder) -> Classifier:
+        return OfTwo(encoder)
+
+    def test_gives_what_each_member_says(self, fitted: FittedModel) -> None:
+        members = fitted.predict(TEST.inputs()).members
+        assert members is not None and members.shape == (2, len(TEST), 4)
 
 
 def test_labels_of_the_pool_are_never_needed_and_labelled_texts_count_once(encoder: Encoder) -> None:
