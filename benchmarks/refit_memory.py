@@ -40,14 +40,16 @@ class Slope:
 
 def slope(memory: list[float]) -> Slope:
     """Of the memory in MB after each round, without the first tenth."""
-    from scipy.stats import linregress, t
+    from scipy.stats import t
 
     kept = np.array(memory[round(WARM * len(memory)) :])
-    line = linregress(np.arange(len(kept)), kept)
-    reach = float(t.ppf(0.975, len(kept) - 2) * line.stderr)
+    rounds = np.arange(len(kept)) - (len(kept) - 1) / 2
+    mean = float((rounds * kept).sum() / (rounds**2).sum())
+    left = kept - kept.mean() - mean * rounds
+    reach = float(t.ppf(0.975, len(kept) - 2) * np.sqrt((left**2).sum() / (len(kept) - 2) / (rounds**2).sum()))
     quarter = max(1, len(kept) // 4)
     grown = float(kept[-quarter:].mean() - kept[:quarter].mean())
-    return Slope(float(line.slope), float(line.slope - reach), float(line.slope + reach), grown)
+    return Slope(mean, mean - reach, mean + reach, grown)
 
 
 def refit(rung: str, rounds: int) -> None:
