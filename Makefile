@@ -38,7 +38,7 @@ ifdef CLAIM
 	@.venv/bin/python benchmarks/$(CLAIM).py $(ARGS); code=$$?; .venv/bin/python tools/write_figures.py; exit $$code
 else
 	@echo "Claims; measure one with: make bench CLAIM=name"
-	@for each in $$(ls benchmarks/*.py | grep -v /claim.py); do \
+	@for each in $$(grep -l 'Proof($$\|Proof("' benchmarks/*.py | grep -v /claim.py); do \
 		printf '  %-24s %s\n' "$$(basename $$each .py)" "$$(sed -n '1s/^"""//; 1s/"""$$//; 1p' $$each)"; done
 endif
 
