@@ -12,6 +12,7 @@ import numpy as np
 from active_learning.belief_now import trusted
 from active_learning.learning_set import LearningSet, read_learning_set
 from active_learning.proof import Proof, agreement_with_current, prove
+from active_learning.rung_now import RungNow, rung_now
 from active_learning.settings import LearningSettings
 from store import models, pool, predictions, records, snapshots
 from store.database import Store, utc_now
@@ -76,17 +77,19 @@ def fit_model(
     learning = read_learning_set(store, schema, snapshot.snapshot_id)
     encoder = Encoder(settings.encoder, StoredVectors(store))
     waiting = waiting_inputs(store)
-    model_id = _model_id(snapshot.snapshot_id, schema, settings, encoder.key, waiting)
+    now = rung_now(store, folder, settings, encoder.key, snapshot.snapshot_id)
+    model_id = _model_id(snapshot.snapshot_id, schema, settings, encoder.key, waiting, now)
     path = folder / "models" / model_id
     store.let_go()
     if path.exists():
         fitted = load(path, cache=StoredVectors(store))
     else:
         say(f"Fitting {settings.model} on {len(learning.train)} labels.")
-        rung = classifier(settings.model, schema.classes, settings.encoder, cache=StoredVectors(store))
+        rung = now.classifier(schema.classes, settings.encoder, store)
+        start = now.start(folder, store)
         train = trusted(store, schema, learning.train, models.current_model(store))
         store.let_go()
-        fitted = rung.fit(train, seed=settings.seed, unlabelled=waiting)
+        fitted = rung.fit(train, seed=settings.seed, unlabelled=waiting, start=start)
         if "why" in fitted.recipe:
             say(fitted.recipe["why"])
         fitted.save(path, _card(schema, settings, learning, fitted))
@@ -148,9 +151,11 @@ def waiting_inputs(store: Store) -> Inputs:
     return Inputs(everything.ids[rows], [everything.texts[row] for row in rows], everything.content_hashes[rows])
 
 
-def _model_id(snapshot_id: str, schema: LabelSchema, settings: LearningSettings, encoder: str, waiting: Inputs) -> str:
+def _model_id(
+    snapshot_id: str, schema: LabelSchema, settings: LearningSettings, encoder: str, waiting: Inputs, now: RungNow
+) -> str:
     learned_from = hashlib.sha256("\n".join(sorted(waiting.ids.tolist())).encode()).hexdigest()
-    facts = [snapshot_id, schema.hash, settings.model, encoder, settings.seed, learned_from]
+    facts = [snapshot_id, schema.hash, settings.model, encoder, settings.seed, learned_from, *now.facts]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

@@ -21,6 +21,8 @@ class LearningSettings:
         seed: The seed of every draw and fit.
         model: The rung of the ladder, or `auto`.
         encoder: The encoder's folder or name on the Hub.
+        warm_start: Where a rung that changes the encoder begins: `cold`, `head`, `weights` or `shrink-perturb`.
+        track: Who is told of its losses: `none`, `tensorboard` or `mlflow`.
         name, license, language: What the model's card says of the data.
     """
 
@@ -37,6 +39,8 @@ class LearningSettings:
     seed: int = 0
     model: str = "auto"
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
+    warm_start: str = "cold"
+    track: str = "none"
     name: str = "tilth classifier"
     license: str = ""
     language: str = ""

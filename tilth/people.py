@@ -249,6 +249,8 @@ def learning_settings(project: Project) -> Any:
         repeat_share=declared.labeling.repeat_share,
         model=declared.training.model,
         encoder=declared.training.encoder,
+        warm_start=declared.training.warm_start,
+        track=declared.training.track,
         name=declared.project.name,
         license=declared.project.license or "",
         language=declared.project.language,

@@ -152,13 +152,18 @@ class TrainingSection(Section):
     Attributes:
         model: What is fitted, from the cheapest to the dearest: "probe" is a logistic regression on frozen embeddings;
             "propagation" adds what a record's neighbours in the pool are believed to be, "self-training" what the model
-            is surest of there; "fine-tune" changes the encoder. "auto" takes the one that cross-validation
-            prefers, anew at each fit.
+            is surest of there; "lora" and "fine-tune" change the encoder. "auto" takes the one that
+            cross-validation prefers, anew at each fit.
         encoder: A sentence encoder: its name on the Hub, or its folder.
+        warm_start: Where "lora" and "fine-tune" begin: "cold" at the encoder as it is, "head" with the last round's
+            linear layer, "weights" with all of its weights, "shrink-perturb" half the way there, with some noise.
+        track: Who is told of their losses while they fit; files lie in `runs/`.
     """
 
-    model: Literal["auto", "probe", "propagation", "self-training", "fine-tune"] = "auto"
+    model: Literal["auto", "probe", "propagation", "self-training", "lora", "fine-tune"] = "auto"
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
+    warm_start: Literal["cold", "head", "weights", "shrink-perturb"] = "cold"
+    track: Literal["none", "tensorboard", "mlflow"] = "none"
 
 
 class ForbidsSection(Section):

@@ -1,4 +1,4 @@
-"""The verbs around models: fit, evaluate, round, loop, simulate."""
+"""The verbs around models: fit, tune, evaluate, round, loop, simulate."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,27 @@ def fit(context: typer.Context) -> None:
     from tilth.learning import fit_project
 
     for line in fit_project(context.obj, say=say):
+        say(line)
+
+
+def tune(
+    context: typer.Context,
+    trials: Annotated[
+        int, typer.Option(min=1, help="How many settings are tried, those of a study begun counted.")
+    ] = 20,
+    model: Annotated[str | None, typer.Option(help="The model to tune; that of the project file unless given.")] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Forget what was found, and fit as ever.")] = False,
+) -> None:
+    """Try out settings of a model.
+
+    What gives the least log loss out of fold is used from the next fit on. A study that was stopped goes on. It needs
+    the extra `tune`.
+    """
+    from tilth.tuning import tune_project
+
+    with progress("trials done") as advance:
+        lines = list(tune_project(context.obj, model, trials=trials, forget=forget, advance=advance))
+    for line in lines:
         say(line)
 
 
@@ -137,6 +158,7 @@ def _several(given: list[str] | None) -> list[str]:
 def add_verbs(app: typer.Typer) -> None:
     """Put these verbs on the command line."""
     app.command()(fit)
+    app.command()(tune)
     app.command()(evaluate)
     app.command("round")(round_)
     app.command()(loop)

@@ -1,0 +1,58 @@
+"""`tilth tune` on a project: what it finds is what the next fit uses, until it is forgotten."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from crawlers.files import import_file
+from store.database import Store
+from store.models import current_model
+from tests.tiny_project import letters, write_csv, write_encoder, write_project
+from tilth.learning import fit_project
+from tilth.project import Project
+from tilth.tuning import NothingToTune, tune_project
+
+pytest.importorskip("optuna")
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
+
+
+def made(folder: Path, encoder: Path, model: str, training: str = "") -> Project:
+    project = Project(write_project(folder / "p", encoder, model=model, training=training))
+    file = write_csv(folder / "letters.csv", letters(60), labelled=40)
+    with Store(project.folder / "tilth.duckdb") as store:
+        import_file(store, file, project.schema, label_column="label", split_column="split")
+    return project
+
+
+def fitted(project: Project) -> dict:
+    list(fit_project(project, say=lambda _: None))
+    with project.open_store() as store:
+        model = current_model(store)
+    assert model is not None
+    return {"id": model.model_id, **model.recipe}
+
+
+def test_what_was_tuned_is_fitted_until_it_is_forgotten(encoder: Path, tmp_path: Path) -> None:
+    project = made(tmp_path, encoder, "probe")
+    plain = fitted(project)
+    (line,) = tune_project(project, None, trials=3, forget=False)
+    assert "3 trials on 40 labels" in line
+    found = project.folder / "models" / "tuning" / "probe.json"
+    told = json.loads(found.read_text())
+    told["settings"] = {"view": "middle", "logistic": 7.25}
+    found.write_text(json.dumps(told))
+    tuned = fitted(project)
+    assert (tuned["view"], tuned["heads"]) == ("middle", {"logistic": 7.25})
+    assert tuned["id"] != plain["id"]
+    assert list(tune_project(project, None, trials=3, forget=True)) == ["What was found for probe is forgotten."]
+    assert fitted(project)["id"] == plain["id"]
+
+
+def test_auto_is_refused_with_what_to_do(encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(NothingToTune, match="tilth tune --model probe"):
+        list(tune_project(made(tmp_path, encoder, "auto"), None, trials=1, forget=False))
