@@ -17,6 +17,8 @@ from training.examples import Examples
 
 RECENT = 200
 """Whoever gave none of the last so many answers is not counted on for another."""
+ENOUGH = 10_000
+"""So many records of the pool tell which classes the model mixes up; a pool of a million is not copied for that."""
 LEAST_TRUST = 0.02
 """No label is trusted less: a fit needs weights above 0."""
 LOOKED_AGAIN = "re-look"
@@ -88,7 +90,7 @@ def _lately(answers: Answers) -> list[str]:
 def _of_model(
     store: Store, model: models.Model | None, answered: set[str], k: int
 ) -> tuple[NDArray[np.str_] | None, NDArray[np.float64] | None, NDArray[np.float64] | None]:
-    """What the model says of the answered records that it was not fitted on, with their ids, and of all others."""
+    """What the model says of the answered records that it was not fitted on, with their ids, and of some others."""
     if model is None:
         return None, None, None
     judged, of_judged = predictions.out_of_fold(store, model.model_id)
@@ -98,5 +100,6 @@ def _of_model(
     fitted_on = set(judged)
     fresh = [row for row, name in enumerate(everything) if name in answered and name not in fitted_on]
     rest = [row for row, name in enumerate(everything) if name not in answered]
+    rest = rest[:: max(1, len(rest) // ENOUGH)]
     ids = np.array([*judged, *(everything[row] for row in fresh)], dtype=np.str_)
     return ids, np.concatenate([of_judged.reshape(-1, k), said[fresh]]), said[rest]

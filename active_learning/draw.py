@@ -93,7 +93,7 @@ def _share_out(
     """The strategy's choices that `answers` answers are spent on, in its order, and what is asked again, the most
     telling first."""
     row = {name: place for place, name in enumerate(pool.ids.tolist())}
-    said = pool.need_probabilities("budget")[[row[one.record_id] for one in chosen]]
+    said = pool.need_probabilities("budget")[[row[one.record_id] for one in chosen]].astype(np.float64)
     new = gain_of_new(said, labelled.belief).tolist()
     questions = [Question(one.record_id, "new", gain, each) for one, gain in zip(chosen, new, strict=True)]
     questions += [

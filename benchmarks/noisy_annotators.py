@@ -33,6 +33,7 @@ from claim import Figure, Proof, at_least, reported
 from corpora import TITLES, Texts
 from long_run import Clock, OutOfTime, arguments, go_on_later, kept_in
 from training.calibration import fit_temperature, spread
+from training.encoder import View
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,7 +43,7 @@ SEEDS = 5
 ROUNDS = {"trec6": 25, "banking77": 100}
 BUDGETS = {"trec6": range(50, 501, 50), "banking77": range(100, 1101, 100)}
 # The view that a fit would choose by cross-validation on either corpus; the same for all arms.
-VIEWS = {"trec6": "first-word", "banking77": "sentence"}
+VIEWS: dict[str, View] = {"trec6": "first-word", "banking77": "sentence"}
 OURS, ONCE, WEIGHED, THRICE = "one budget", "each once", "each once, weighed", "each three times"
 FIFTH, ACTIVELAB = "a fifth again", "ActiveLab"
 ARMS = (OURS, ONCE, THRICE, WEIGHED, FIFTH, ACTIVELAB)

@@ -132,7 +132,7 @@ def believe(
 
 
 def _before_answers(ids: Strings, k: int, model_ids: Strings | None, probabilities: Floats | None) -> Floats:
-    before = np.full((len(ids), k), 1 / k)
+    before: Floats = np.full((len(ids), k), 1 / k)
     if model_ids is None or probabilities is None:
         return before
     if probabilities.shape != (len(model_ids), k) or not np.isfinite(probabilities).all():
@@ -168,7 +168,8 @@ def _em(
 ) -> tuple[Floats, Floats, float]:
     """(R, K) the posterior, (M,) each one's accuracy, and that of all of them together."""
     counted = np.bincount(person, minlength=m).astype(np.float64)
-    accuracy, typical = np.full(m, PRIOR_ACCURACY), PRIOR_ACCURACY
+    accuracy: Floats = np.full(m, PRIOR_ACCURACY)
+    typical = PRIOR_ACCURACY
     posterior = before
     least = min(1 / before.shape[1] + 0.01, 0.5)
     for _ in range(EM_STEPS):
