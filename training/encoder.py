@@ -32,6 +32,7 @@ from training.scoring.tokens import (
 )
 from training.scoring.views import VIEWS, View, pool
 from training.scoring.way import (
+    DRAWN_FROM,
     MEASURE_FROM,
     Choice,
     Way,
@@ -138,7 +139,7 @@ class Encoder:
         known = {view: _Known(*self.cache.get(self.key_of(view), list(first))) for view in views}
         missing = [row for content, row in first.items() if any(content not in one.place for one in known.values())]
         if len(missing) >= MEASURE_FROM and self.device.name == "cpu" and not _is_kept(self.key):
-            self.measure_way([inputs.texts[row] for row in missing[: 2 * MEASURE_FROM]])
+            self.measure_way([inputs.texts[row] for row in missing[:: 1 + len(missing) // DRAWN_FROM]])
         for start in range(0, len(missing), TEXTS_PER_CHUNK):
             rows = missing[start : start + TEXTS_PER_CHUNK]
             some = [hashes[row] for row in rows]
