@@ -17,8 +17,8 @@ from active_learning.strategies.random import random
 from active_learning.strategies.typiclust import typiclust
 from active_learning.strategies.weighted_kmeans import weighted_kmeans
 
-LABELS_PER_CLASS = 1.0  # below, typical records
-RECORDS_PER_PICK = 2.0  # below, nothing is spread
+LABELS_PER_CLASS = 5  # below, typical records
+RECORDS_PER_PICK = 2  # below, nothing is spread
 
 
 @dataclass(frozen=True)

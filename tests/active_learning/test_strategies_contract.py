@@ -517,20 +517,20 @@ class TestAuto(StrategyContract):
             "There is no model yet: typical of a region that has no label yet.",
         )
 
-    def test_while_there_are_fewer_labels_than_classes_it_takes_typical_records(self) -> None:
-        assert self.chosen_by(large_pool(300, classes=8, labelled=7)) == (
+    def test_while_there_are_few_labels_a_class_it_still_takes_typical_records(self) -> None:
+        assert self.chosen_by(large_pool(300, classes=4, labelled=19)) == (
             "typiclust",
-            "There are 7 labels for 8 classes: typical of a region that has no label yet.",
+            "There are 19 labels for 4 classes: typical of a region that has no label yet.",
         )
 
     def test_then_it_takes_the_middles_of_what_is_doubted(self) -> None:
-        name, reason = self.chosen_by(large_pool(300, classes=8, labelled=24))
+        name, reason = self.chosen_by(large_pool(300, classes=4, labelled=20))
         assert name == "weighted-kmeans"
-        assert reason.startswith("There are 3 labels a class: stands for many")
+        assert reason.startswith("There are 5 labels a class: stands for many")
 
     @pytest.mark.parametrize(("size", "name"), [(17, "margin"), (18, "weighted-kmeans")])
     def test_where_hardly_more_is_left_than_is_asked_for_the_margin_decides(self, size: int, name: str) -> None:
-        assert self.chosen_by(large_pool(size))[0] == name
+        assert self.chosen_by(large_pool(size, classes=4))[0] == name
 
     def test_where_nothing_embeds_the_records_it_still_chooses(self) -> None:
         ids = np.array([f"r{number}" for number in range(30)])
