@@ -114,7 +114,7 @@ def second_round(proof: Proof, inputs: Inputs, labels: np.ndarray) -> None:
         reported("first scoring", times[0], unit="s"),
         reported("second scoring", times[1], unit="s"),
     )
-    assert not np.array_equal(*probabilities), "the second model says what the first said"
+    assert not np.array_equal(probabilities[0], probabilities[1]), "the second model says what the first said"
 
 
 def fitted(inputs: Inputs, labels: np.ndarray, rows: np.ndarray, classes: tuple[str, ...]) -> Path:
