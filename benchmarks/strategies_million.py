@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from claim import Proof, arguments, at_most, reported
 
 RECORDS, QUICK_RECORDS = 1_000_000, 40_000

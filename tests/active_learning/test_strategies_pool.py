@@ -1,8 +1,13 @@
 """A pool that contradicts itself is refused, with the record that is to blame."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from active_learning.name_hashes import name_codes, repeated_name
 from active_learning.pool import Pool, PoolError, Selection
 
 IDS = np.array(["a", "b", "c"])
@@ -64,3 +69,75 @@ def test_an_empty_pool_is_a_pool() -> None:
 def test_a_selection_never_names_a_record_twice() -> None:
     with pytest.raises(PoolError, match="more than once"):
         Selection(np.array(["a", "a"]), np.zeros(2), "random")
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        (EVEN, "shape"),
+        (np.empty((0, 3, 2)), "shape"),
+        (np.full((2, 2, 2), 0.5), "3 ids but 2 rows of members"),
+        (np.full((2, 3, 4), 0.25), "4 classes, the probabilities 2"),
+        (np.stack([EVEN, with_row(1, [np.nan, 0.5])]), 'member 1 says of record "b"'),
+    ],
+)
+def test_members_that_are_no_distributions_over_the_pool_are_refused(members: np.ndarray, said: str) -> None:
+    with pytest.raises(PoolError, match=said):
+        Pool(IDS, EVEN, members=members)
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"labelled_labels": np.array([0, 2])}, "class 0 to 2, of 2"),
+        ({"labelled_labels": np.array([-1, 1])}, "class -1"),
+        ({"labelled_labels": np.array([0.5])}, "whole numbers"),
+        ({"labelled_probabilities": np.array([[0.2, 0.2]])}, "labelled record are NaN"),
+        ({"labelled_probabilities": np.full((1, 4), 0.25)}, "4 classes"),
+        ({"labelled_labels": np.array([0, 1]), "labelled_embeddings": np.ones((3, 2))}, "different lengths"),
+    ],
+)
+def test_what_is_known_of_labelled_records_must_fit(known: dict[str, np.ndarray], said: str) -> None:
+    with pytest.raises(PoolError, match=said):
+        Pool(IDS, EVEN, **known)
+
+
+def test_a_part_keeps_its_rows_together_and_what_is_known_of_the_labelled() -> None:
+    whole = Pool(
+        IDS,
+        np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]]),
+        np.arange(6.0).reshape(3, 2),
+        np.ones((4, 2)),
+        np.array(["x", "y", "x"]),
+        np.stack([EVEN, with_row(2, [1.0, 0.0])]),
+        np.array([0, 1, 1, 0]),
+        np.full((4, 2), 0.5),
+    )
+    part = whole.take(np.array([2, 0]))
+    assert part.ids.tolist() == ["c", "a"]
+    assert part.probabilities[:, 0].tolist() == [0.3, 0.1]
+    assert part.embeddings.tolist() == [[4, 5], [0, 1]]
+    assert part.members[1].tolist() == [[1.0, 0.0], [0.5, 0.5]]
+    assert part.clusters_left == 1
+    assert (part.labels, part.labelled_labels.tolist(), len(part.labelled_probabilities)) == (4, [0, 1, 1, 0], 4)
+
+
+def test_how_many_are_labelled_is_told_by_whatever_is_known_of_them() -> None:
+    assert Pool(IDS).labels is None
+    assert Pool(IDS, labelled_labels=np.array([], dtype=int)).labels == 0
+    assert Pool(IDS, labelled_probabilities=EVEN).labels == 3
+
+
+def test_names_with_one_hash_are_told_apart() -> None:
+    names = np.array(["a", "b", "a"])
+    with patch("active_learning.name_hashes.seeded_hashes", lambda names, seed: np.zeros(len(names), np.uint64)):
+        codes = name_codes(names)
+        assert codes[0] == codes[2] != codes[1]
+        assert repeated_name(names) == "a"
+        assert repeated_name(names[:2]) is None
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5), max_size=30))
+def test_codes_are_equal_where_names_are(names: list[str]) -> None:
+    codes = name_codes(np.array(names, dtype=np.str_)).tolist()
+    assert len(set(zip(codes, names, strict=True))) == len(set(codes)) == len(set(names))
