@@ -3,15 +3,20 @@
 All rungs are judged on the same labels, out of fold. A dearer one must earn its place: it is taken when its log loss is
 lower by more than `STANDARD_ERRORS` standard errors of the difference, example by example. Costs are multiplications
 (tokens times parameters times passes), never seconds, so that a repeated run chooses the same.
+
+The rungs on frozen vectors share one cross-validation, of seconds. The fine-tune is tried where there are labels enough
+for it and it costs no more than `MOST_COST`; what it says goes together with what the frozen heads say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.encoder import Encoder
+from training.ensemble import Ensemble, together
 from training.examples import Examples, Inputs, Predictions
 from training.frozen.choosing import FOLDS
 from training.frozen.judging import Pooled
@@ -19,9 +24,18 @@ from training.frozen.rung import FittedFrozen, Study, study
 from training.probe import FROZEN_RUNGS
 
 if TYPE_CHECKING:
-    from training.ladder import FittedModel
+    from training.ladder import Classifier, FittedModel
+    from training.scoring.views import View
 
 STANDARD_ERRORS = 0.5
+
+FEWEST_LABELS = 100
+LABELS_A_CLASS = 8
+GOOD_ENOUGH = 0.99
+"""With fewer labels, or where the frozen rungs are so often right, the encoder is left as it is."""
+MOST_COST: dict[str, float] = {"cpu": 1e13, "cuda": 1e16}
+"""Multiplications that a fine-tune may take: some ten minutes of a laptop's core, or of a GPU."""
+CHARACTERS_A_TOKEN = 4
 
 # From the cheapest to the dearest; the last is an ensemble of all heads.
 FROZEN_CHOICES: dict[str, tuple[str, ...]] = {
@@ -37,10 +51,13 @@ class Auto:
     Args:
         classes: The K classes, in the order of the probabilities.
         encoder: What the frozen rungs stand on, and the others start from.
+        fine_tune: Makes the rung that changes the encoder, reading a view; None leaves it out.
     """
 
     classes: Sequence[str]
     encoder: Encoder
+
+    fine_tune: "Callable[[View], Classifier] | None" = None
 
     name = "auto"
 
@@ -50,16 +67,36 @@ class Auto:
         *,
         seed: int,
         unlabelled: Inputs | None = None,
-        start: "FittedModel | None" = None,  # noqa: ARG002
-    ) -> FittedFrozen:
+        start: "FittedModel | None" = None,
+    ) -> "FittedModel":
         """The model of the rung that cross-validation prefers; its recipe says why.
 
         Raises:
             TooFewLabels: Fewer than 2 classes, or too few labels, are there.
         """
-        return self._fit(examples, seed, unlabelled, FOLDS)
+        frozen = self._frozen(examples, seed, unlabelled, FOLDS)
+        why_not = self._why_not_fine_tune(examples, frozen)
+        if why_not is not None or self.fine_tune is None:
+            frozen.recipe["why"] += "" if why_not is None else f" The fine-tune was not tried: {why_not}."
+            return frozen
+        tuned = self.fine_tune(frozen.view).fit(examples, seed=seed, start=_fine_tuned_of(start))
+        return _better(frozen, tuned, examples, seed)
 
-    def _fit(self, examples: Examples, seed: int, unlabelled: Inputs | None, folds: int) -> FittedFrozen:
+    def _why_not_fine_tune(self, examples: Examples, frozen: FittedFrozen) -> str | None:
+        """A clause, or None when it is to be tried."""
+        if self.fine_tune is None:
+            return None
+        classes = len(np.unique(examples.labels))
+        wanted = max(FEWEST_LABELS, LABELS_A_CLASS * classes)
+        if len(examples) < wanted:
+            return f"it wants {wanted} labels"
+        if frozen.recipe["cross_validated"][frozen.recipe["model"]]["accuracy"] > GOOD_ENOUGH:
+            return "there is next to nothing to gain"
+        cost = estimated_cost(self.encoder, examples)
+        most = MOST_COST["cuda" if self.encoder.device.name == "cuda" else "cpu"]
+        return f"it would take {cost:.0e} multiplications, more than {most:.0e}" if cost > most else None
+
+    def _frozen(self, examples: Examples, seed: int, unlabelled: Inputs | None, folds: int) -> FittedFrozen:
         # Neighbours tell something where all is labelled too; what is sure of itself has nothing to learn from then.
         alone = {name: FROZEN_CHOICES[name] for name in ("probe", "propagation")}
         choices = FROZEN_CHOICES if unlabelled is not None and len(unlabelled) else alone
@@ -84,9 +121,68 @@ class Auto:
         Raises:
             TooFewLabels: Fewer than 2 classes, or too few labels, are there.
         """
-        judged = self._fit(examples, seed, unlabelled, folds).judged
+        judged = self._frozen(examples, seed, unlabelled, folds).judged
         assert judged is not None
         return judged
+
+
+def estimated_cost(encoder: Encoder, examples: Examples) -> float:
+    """About how many multiplications a fine-tune of the examples takes."""
+    from training.fine_tune import MEMBERS, Schedule
+
+    schedule = Schedule()
+    shown = MEMBERS * schedule.epochs_for(len(examples)) * len(examples)
+    tokens = np.mean([min(encoder.folder.max_length, 2 + len(text) / CHARACTERS_A_TOKEN) for text in examples.texts])
+    return 3.0 * shown * float(tokens) * _weights_in_layers(encoder)
+
+
+def _weights_in_layers(encoder: Encoder) -> float:
+    """About how many weights each token meets: twelve times the width squared, a layer."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(encoder.folder.path)
+    return 12.0 * config.num_hidden_layers * float(config.hidden_size) ** 2
+
+
+def _fine_tuned_of(start: "FittedModel | None") -> "FittedModel | None":
+    """The fine-tuned member of the last round's model."""
+    if isinstance(start, Ensemble):
+        return next((one for one in start.members if not isinstance(one, FittedFrozen)), None)
+    return None if isinstance(start, FittedFrozen) else start
+
+
+def _better(frozen: FittedFrozen, tuned: "FittedModel", examples: Examples, seed: int) -> "FittedModel":
+    """The two together where that is clearly better out of fold, else the frozen one."""
+    both = together([frozen, tuned], examples, seed)
+    of_frozen, of_both = (_losses(one, examples) for one in (frozen, both))
+    scores = dict(frozen.recipe["cross_validated"])
+    for name, model in ((tuned.recipe["model"], tuned), (both.recipe["model"], both)):
+        assert model.judged is not None
+        right = model.judged.of(examples.ids).probabilities.argmax(axis=1) == examples.labels
+        scores[f"with {tuned.recipe['model']}" if model is both else name] = {
+            "accuracy": float(right.mean()),
+            "log_loss": float(_losses(model, examples).mean()),
+        }
+    taken: FittedModel = both if clearly_less(of_both, of_frozen) else frozen
+    told = f"{frozen.recipe['model']} {of_frozen.mean():.3f}, with {tuned.recipe['model']} {of_both.mean():.3f}"
+    taken.recipe.update(
+        asked_for="auto",
+        cross_validated=scores,
+        why=f"{taken.recipe['model']}: log loss out of fold on {len(examples)} labels: {told}.",
+    )
+    return taken
+
+
+def _losses(model: "FittedModel", examples: Examples) -> NDArray[np.float64]:
+    assert model.judged is not None
+    said = model.judged.of(examples.ids).probabilities
+    return -np.log(np.maximum(said[np.arange(len(examples)), examples.labels], 1e-6))
+
+
+def clearly_less(losses: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
+    """Whether losses (N,) are lower by `STANDARD_ERRORS` standard errors of the mean difference; NaN tells nothing."""
+    gain = (others - losses)[~np.isnan(losses)]
+    return len(gain) > 1 and bool(gain.mean() > STANDARD_ERRORS * gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
 def cheapest_of_the_best(pooled: dict[str, Pooled]) -> str:
@@ -94,9 +190,7 @@ def cheapest_of_the_best(pooled: dict[str, Pooled]) -> str:
     names = list(pooled)
     taken = names[0]
     for name in names[1:]:
-        gain = pooled[taken].losses - pooled[name].losses
-        gain = gain[~np.isnan(gain)]
-        if len(gain) > 1 and gain.mean() > STANDARD_ERRORS * gain.std(ddof=1) / np.sqrt(len(gain)):
+        if clearly_less(pooled[name].losses, pooled[taken].losses):
             taken = name
     return taken
 

@@ -95,7 +95,9 @@ def together(members: Sequence["FittedModel"], examples: Examples, seed: int) ->
         },
         "seed": seed,
         "labels": len(examples),
-        **{name: one.recipe[name] for one in members for name in ("view", "losses") if name in one.recipe},
+        **dict[str, Any](
+            {name: one.recipe[name] for one in members for name in ("view", "losses") if name in one.recipe}
+        ),
     }
     return Ensemble(tuple(members), recipe, Predictions(examples.ids, said))
 

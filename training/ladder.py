@@ -125,14 +125,18 @@ def classifier(
         known = ", ".join((AUTO, *RUNGS))
         raise RequestError(f'[training] model "{name}" is not known; it is one of {known}.')
     ready = encoder if isinstance(encoder, Encoder) else Encoder(encoder, cache)
+
+    def _fine_tune(rung: str, settings: Mapping[str, Any]) -> Classifier:
+        from training.fine_tune import fine_tune_rung
+
+        return fine_tune_rung(rung, classes, ready, settings, warm_start, tracking)
+
     if name == AUTO:
         from training.auto import Auto
 
-        return Auto(tuple(classes), ready)
+        return Auto(tuple(classes), ready, lambda view: _fine_tune("fine-tune", {**tuned, "view": view}))
     if name in ("lora", "fine-tune"):
-        from training.fine_tune import fine_tune_rung
-
-        return fine_tune_rung(name, classes, ready, tuned, warm_start, tracking)
+        return _fine_tune(name, tuned)
     from training.probe import frozen_rung
 
     return frozen_rung(name, classes, ready, tuned)
