@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 
 from training.errors import OutOfMemory
+from training.out_of_memory import free_memory, is_out_of_memory
 from training.scoring.batches import Rows
 from training.scoring.passes import Pass, Vectors
 from training.scoring.views import View
@@ -71,24 +72,6 @@ def one_batch(
         free_memory()
     half = len(rows) // 2
     return one_batch(through, tokens, rows[:half], views) + one_batch(through, tokens, rows[half:], views)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory ran out, on a CPU or a GPU."""
-    import torch
-
-    said = str(error)
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in said or "out of memory" in said.lower())
-    )
-
-
-def free_memory() -> None:
-    """Give back what torch keeps of a GPU's memory."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def cores() -> int:
