@@ -44,7 +44,7 @@ def write_report(
     rendering = rendering_rows(project.folder / "frontier.sqlite", sources)
     place = Place(project.folder, _map_file(project.folder), project.file.rounds.seed, say)
     with project.open_store() as store:
-        facts = gather_facts(store, project.schema, place, rendering)
+        facts = gather_facts(store, project.schema, rendering, place=place)
     declared = project.file.project
     page = render(facts, project.schema, name=declared.name, description=declared.description, notes=notes)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -93,16 +93,19 @@ class Place:
     """Where to look beside the store.
 
     Attributes:
-        folder: The project's.
+        folder: The project's; without it, simulations are not looked for.
         map_file: Remembers the layout of a map that takes long; without it, it is made anew.
         seed: Of that layout.
         say: Told of what takes more than a moment.
     """
 
-    folder: Path
+    folder: Path | None = None
     map_file: Path | None = None
     seed: int = 0
     say: Callable[[str], None] = lambda _line: None
+
+
+NOWHERE = Place()
 
 
 def rendering_rows(frontier_file: Path, sources: Sequence[str]) -> list[dict[str, Any]]:
@@ -129,7 +132,7 @@ def rendering_rows(frontier_file: Path, sources: Sequence[str]) -> list[dict[str
 
 
 def gather_facts(
-    store: Store, schema: LabelSchema, place: Place, rendering: Sequence[Mapping[str, Any]] = ()
+    store: Store, schema: LabelSchema, rendering: Sequence[Mapping[str, Any]] = (), *, place: Place = NOWHERE
 ) -> ReportFacts:
     """Read everything that the report shows; `rendering` is what `rendering_rows` gave."""
     from active_learning.proof import Proof
@@ -178,7 +181,7 @@ def gather_facts(
             kept_in=place.map_file,
             say=place.say,
         ),
-        simulations=simulation_pictures(place.folder / "simulations"),
+        simulations=simulation_pictures(place.folder / "simulations") if place.folder is not None else [],
         has_out_of_fold=bool(judged.out_of_fold),
         proof=Proof.from_json(current.metrics) if current is not None else None,
     )
