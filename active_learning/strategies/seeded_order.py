@@ -7,7 +7,7 @@ would follow the order of rows, follow a seeded hash of the ids: one seed choose
 import numpy as np
 import numpy.typing as npt
 
-from active_learning.name_hashes import hash_words, seeded_hashes
+from active_learning.name_hashes import hash_words, name_codes, seeded_hashes
 from active_learning.pool import Floats, Ids, Pool
 
 Positions = npt.NDArray[np.intp]
@@ -40,7 +40,7 @@ def best_of_each_cluster(scores: Floats, pool: Pool, seed: int, keep: int) -> Po
     looked_at = 2 * keep
     while True:
         best = best_first(scores, pool.ids, seed, looked_at)
-        _, first = np.unique(pool.cluster_codes[best], return_index=True)
+        _, first = np.unique(name_codes(pool.clusters[best]), return_index=True)
         if len(first) >= keep or looked_at >= len(pool):
             return best[np.sort(first)[:keep]]
         looked_at *= 4
