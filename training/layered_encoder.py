@@ -208,7 +208,7 @@ class LayeredEncoder:
 
 
 def in_batches(run: Callable[[NDArray[np.int64]], None], tokens: list[list[int]]) -> None:
-    """Call `run` with the rows of batches of like length; a batch that does not fit in memory is halved and tried again.
+    """Call `run` with the rows of batches of like length; one that does not fit in memory is halved and tried again.
 
     Raises:
         MemoryError, RuntimeError: Not even one text fits.
@@ -249,8 +249,8 @@ class _Layers:
             setattr(self.holder, self.attribute, self.layers)
 
 
-class _Reached(Exception):  # noqa: N818 - no error: how a forward pass ends early
-    """The first layer of the upper part is reached."""
+class _Reached(Exception):
+    """No error: the first layer of the upper part is reached, and a forward pass ends early."""
 
 
 def _find_layers(model: Any) -> _Layers | None:

@@ -96,9 +96,10 @@ def fit_member(
     """Fit the encoder's upper part and `head`; where it ends clearly worse than its best epoch, go back to that one.
 
     Validation loss is taken at the temperature that suits it best: how sharp a member is, calibration mends later. Some
-    dozens of examples tell one epoch from another poorly, and the least of their losses stands too early: on TREC-6, 83
-    labels and 42 to validate on, it chose epoch 1 (test accuracy .898) where the last epoch had .920. So an epoch counts
-    as worse only where the mean of the differences, example by example, is more than `CLEARLY` of its standard errors.
+    dozens of examples tell one epoch from another poorly, and the least of their losses stands too early: on TREC-6,
+    83 labels and 42 to validate on, it chose epoch 1 (test accuracy .898) where the last epoch had .920. So an epoch
+    counts as worse only where the mean of the differences, example by example, is more than `CLEARLY` of its standard
+    errors.
     The start counts as an epoch. Without `validation` all epochs are done.
     Dropout draws from torch's global state, the order of the examples from `rng`.
 

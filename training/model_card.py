@@ -21,8 +21,8 @@ predictions = model.predict(training.Inputs(ids=["1"], texts=["a text"]))
 print(model.classes, predictions.probabilities)
 ```
 
-The folder is an ordinary Hugging Face encoder (`AutoModel.from_pretrained`); in `members.safetensors` lie the heads, and
-what the committee's other members changed.
+The folder is an ordinary Hugging Face encoder (`AutoModel.from_pretrained`); in `members.safetensors` lie the heads,
+and what the committee's other members changed.
 """
 USE_FROZEN = """```python
 import training

@@ -7,7 +7,6 @@ from a seed of its own, so that it goes on as it would have. `classifier(..., tu
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -194,4 +193,4 @@ def _completed(study: "optuna.Study") -> list[Any]:
 def _write(path: Path, found: Tuned) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(asdict(found), indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)

@@ -20,7 +20,7 @@ from training.examples import Strings
 if TYPE_CHECKING:
     import torch
 
-    from training.fine_tuned import FineTuned, Member
+    from training.fine_tuned import Member
 
 WarmStart = Literal["cold", "head", "weights", "shrink-perturb"]
 WARM_STARTS: tuple[WarmStart, ...] = get_args(WarmStart)
@@ -37,7 +37,7 @@ def folds_by_name(groups: Strings, folds: int, seed: int) -> NDArray[np.int64]:
     return np.array([int.from_bytes(digest[:8], "big") % folds for digest in digests], dtype=np.int64)
 
 
-def why_not(start: "FineTuned | None", wanted: dict[str, object]) -> str | None:
+def why_not(start: object, wanted: dict[str, object]) -> str | None:
     """Why a fit cannot go on from `start`: there is none, or its recipe differs in one of `wanted`; None: it can."""
     from training.fine_tuned import FineTuned
 

@@ -139,6 +139,28 @@ def test_a_step_that_runs_out_of_memory_is_taken_in_halves_with_the_same_gradien
     np.testing.assert_allclose(ended[0], ended[1], atol=1e-4)
 
 
+def test_scoring_that_runs_out_of_memory_goes_on_with_smaller_batches() -> None:
+    tokens = [[1] * length for length in (5, 3, 9, 1, 7, 2)]
+    seen: list[list[int]] = []
+
+    def run(rows: np.ndarray) -> None:
+        if len(rows) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        seen.append(rows.tolist())
+
+    layered_encoder.in_batches(run, tokens)
+    assert sorted(row for rows in seen for row in rows) == list(range(6))
+    assert max(len(rows) for rows in seen) <= 2
+
+
+def test_one_text_that_does_not_fit_is_said() -> None:
+    def run(_: np.ndarray) -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        layered_encoder.in_batches(run, [[1], [2]])
+
+
 def test_another_error_than_memory_is_not_taken_for_it(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
@@ -217,7 +239,8 @@ def test_two_processes_fit_the_same(encoder_folder: Path, tmp_path: Path) -> Non
         "from training.fine_tune import FineTune, Schedule\n"
         "from tests.training.labelled_words import CLASSES, some_examples\n"
         "rung = FineTune(CLASSES, Encoder(sys.argv[1]), Schedule(epochs=(1, 1)))\n"
-        "np.save(sys.argv[2], rung.fit(some_examples(24), seed=5).predict(some_examples(9, 1).inputs()).probabilities)\n"
+        "said = rung.fit(some_examples(24), seed=5).predict(some_examples(9, 1).inputs())\n"
+        "np.save(sys.argv[2], said.probabilities)\n"
     )
     for name in ("a", "b"):
         subprocess.run([sys.executable, "-c", code, str(encoder_folder), str(tmp_path / name)], check=True)
