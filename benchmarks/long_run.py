@@ -34,8 +34,13 @@ class Clock:
         Raises:
             OutOfTime: There is none left.
         """
-        if time.monotonic() > self._ends:
+        if not self.seconds_left:
             raise OutOfTime
+
+    @property
+    def seconds_left(self) -> float:
+        """0 when the minutes are over."""
+        return max(0.0, self._ends - time.monotonic())
 
 
 def arguments(about: str | None, *, seeds: int) -> argparse.Namespace:

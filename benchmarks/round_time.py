@@ -78,7 +78,8 @@ class Rounds:
     def _fit(self, rows: np.ndarray, seed: int) -> FittedModel:
         part = self.texts.train.take(np.sort(rows))
         rest = self.texts.train.take(np.setdiff1d(np.arange(len(self.texts.train)), rows))
-        examples = Examples(part.ids, list(part.texts), part.labels)
+        at_random = np.isin(np.sort(rows), self.labelled)
+        examples = Examples(part.ids, list(part.texts), part.labels, random=at_random)
         return self.classifier.fit(examples, seed=seed, unlabelled=rest.inputs())
 
 

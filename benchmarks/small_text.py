@@ -8,7 +8,6 @@ scikit-learn classifiers on the same embeddings, of which the better one at the 
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,6 @@ def main() -> int:
     options = arguments(__doc__, seeds=SEEDS)
     proof = Proof("small_text", "labels that auto needs for the last accuracy of small-text 1.4.1", quick=options.quick)
     small_text_python()
-    deadline = time.monotonic() + 60 * options.minutes
     clock = Clock(options.minutes)
     kept = kept_in(options.state, "curves")
     theirs_kept = kept_in(options.state, "small-text", WORKER, REQUIREMENTS, rooms=())
@@ -44,7 +42,7 @@ def main() -> int:
             texts = Texts(name, QUICK_ROWS, QUICK_TEST) if options.quick else Texts(name)
             seeds = 1 if options.quick else options.seeds
             jobs = None if options.quick else os.cpu_count()
-            theirs = {kind: rival(texts, kind, schedule, seeds, theirs_kept, deadline) for kind in KINDS[name]}
+            theirs = {kind: rival(texts, kind, schedule, seeds, theirs_kept, clock) for kind in KINDS[name]}
             ours = play(texts, MODEL, schedule, seeds=seeds, logs=kept, clock=clock, jobs=jobs)
             proof.add(*figures(TITLES[name], ours, theirs, may_fail=not options.quick))
     except OutOfTime:
@@ -52,11 +50,11 @@ def main() -> int:
     return proof.publish()
 
 
-def rival(texts: Texts, kind: str, schedule: Schedule, seeds: int, kept: Path, deadline: float) -> list[list[float]]:
+def rival(texts: Texts, kind: str, schedule: Schedule, seeds: int, kept: Path, clock: Clock) -> list[list[float]]:
     """(seeds, rounds) the accuracy of small-text; rounds that were played before are not played again.
 
     Raises:
-        OutOfTime: The deadline has passed; the rounds until then are kept.
+        OutOfTime: The clock's time is over; the rounds until then are kept.
     """
     job = write_job(kept, texts, kind)
     curves = []
@@ -66,7 +64,7 @@ def rival(texts: Texts, kind: str, schedule: Schedule, seeds: int, kept: Path, d
             "play", str(job), str(log), "--seed", str(seed), "--schedule", ",".join(map(str, schedule.sizes))
         )
         try:
-            code = process.wait(max(0.0, deadline - time.monotonic()))
+            code = process.wait(clock.seconds_left)
         except subprocess.TimeoutExpired:
             raise OutOfTime from None
         finally:
