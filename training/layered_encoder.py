@@ -85,6 +85,15 @@ class LayeredEncoder:
         for name, weight in self.model.named_parameters():
             weight.requires_grad_(name in self.names)
 
+    def begin_training(self) -> None:
+        """Turn dropout on in the part that a fit changes, and leave it off below, so that what is kept stays true."""
+        if not self.frozen or self._stack is None:
+            self.model.train()
+            return
+        self.model.eval()
+        for layer in list(self._stack.layers)[self.frozen :]:
+            layer.train()
+
     def weights(self) -> "dict[str, torch.Tensor]":
         """A copy of the weights that a fit changes."""
         return {name: weight.detach().clone() for name, weight in self.model.named_parameters() if name in self.names}

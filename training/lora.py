@@ -3,6 +3,7 @@
 Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,7 +28,10 @@ def adapters(encoder: LayeredEncoder) -> Iterator[None]:
         target_modules=encoder.upper_linear_layers(),
         bias="none",
     )
-    adapted = get_peft_model(encoder.model, config)
+    with warnings.catch_warnings():
+        # peft still asks for a name that transformers is giving up.
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+        adapted = get_peft_model(encoder.model, config)
     try:
         yield
     finally:

@@ -121,7 +121,7 @@ def fit_member(
         fit.validation.append(float(found.last.mean()))
     done, micro = 0, schedule.batch
     for epoch in range(1, epochs + 1):
-        encoder.model.train()
+        encoder.begin_training()
         losses = []
         for rows in _batches(task.readings, schedule.batch, rng):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):

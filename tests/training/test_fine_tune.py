@@ -2,8 +2,6 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +42,7 @@ def test_too_many_states_to_keep_are_computed_anew_with_the_same_result(
     kept = FineTune(CLASSES, encoder, SHORT, view="sentence").fit(some_examples(30), seed=0).predict(TEST.inputs())
     monkeypatch.setattr(layered_encoder, "MOST_BYTES_KEPT", 0)
     again = FineTune(CLASSES, encoder, SHORT, view="sentence").fit(some_examples(30), seed=0).predict(TEST.inputs())
-    # Dropout in lower layers is the one thing that differs: they are in training mode when they are run again.
-    assert (kept.probabilities.argmax(axis=1) == again.probabilities.argmax(axis=1)).mean() > 0.9
+    np.testing.assert_allclose(again.probabilities, kept.probabilities, atol=1e-4)
 
 
 def test_lower_layers_and_embeddings_stay_as_they_are(encoder: Encoder, fitted: FineTuned) -> None:
@@ -230,18 +227,3 @@ def test_runs_are_kept_for_mlflow_in_the_folder_alone(
     assert counted == (4,)
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
     assert "MLFLOW_TRACKING_URI" not in os.environ
-
-
-def test_two_processes_fit_the_same(encoder_folder: Path, tmp_path: Path) -> None:
-    code = (
-        "import sys, numpy as np\n"
-        "from training.encoder import Encoder\n"
-        "from training.fine_tune import FineTune, Schedule\n"
-        "from tests.training.labelled_words import CLASSES, some_examples\n"
-        "rung = FineTune(CLASSES, Encoder(sys.argv[1]), Schedule(epochs=(1, 1)))\n"
-        "said = rung.fit(some_examples(24), seed=5).predict(some_examples(9, 1).inputs())\n"
-        "np.save(sys.argv[2], said.probabilities)\n"
-    )
-    for name in ("a", "b"):
-        subprocess.run([sys.executable, "-c", code, str(encoder_folder), str(tmp_path / name)], check=True)
-    np.testing.assert_allclose(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"), atol=1e-5)
