@@ -50,7 +50,7 @@ def opened(tmp_path: Path) -> Iterator[tuple]:
     except BrowserMissing as error:
         pytest.skip(str(error))
     curve = [{"arm": "chosen by the model", "round": 1, "labels": 9, "accuracy": 0.5, "low": 0.4, "high": 0.6}]
-    facts = replace(NOTHING, curve=curve, picture=PoolPicture(columns=ONE_RECORD, method="pca", known=1, missing=""))
+    facts = replace(NOTHING, curve=curve, picture=PoolPicture(columns=ONE_RECORD, method="pca", known=1))
     page = render(facts, LabelSchema("text-classification", (HOSTILE, "b")), name=HOSTILE, description=HOSTILE)
     (tmp_path / "report.html").write_text(page, encoding="utf-8")
     dialogs: list[str] = []

@@ -30,13 +30,13 @@ MOST_KNOWN = 8_000
 TEXT_LENGTH = 140
 # With more classes their names would cover the map.
 MOST_CLASS_NAMES = 12
-
-NO_VECTORS = "No record has a vector yet, so there is nothing to draw; `tilth fit` and `tilth round` compute them."
+# As shares of the map.
+NAME_WIDTH, NAME_HEIGHT = 0.25, 0.045
 
 
 @dataclass(frozen=True)
 class PoolPicture:
-    """The records on the map.
+    """The records on the map; none where no record has a vector.
 
     Attributes:
         columns: One list a column of `map_charts`, all of one length: `x` and `y` in thousandths, `what` and `verdict`
@@ -46,7 +46,7 @@ class PoolPicture:
         method: `umap` or `pca`; empty where there is no map.
         in_pool, of_pool: How many records of the pool are shown, of how many.
         known, of_known: The same of records that were labelled or asked about.
-        missing: Why there is no map; empty where there is one.
+        last_round: The number of the newest round that asked about any of them, 0 without one.
     """
 
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -57,7 +57,6 @@ class PoolPicture:
     known: int = 0
     of_known: int = 0
     last_round: int = 0
-    missing: str = NO_VECTORS
 
     @property
     def shown(self) -> frozenset[str]:
@@ -115,7 +114,6 @@ def picture_pool(
         known=asked,
         of_known=len(what),
         last_round=max(rounds_of.values(), default=0),
-        missing="",
     )
 
 
@@ -156,7 +154,7 @@ def _class_names(classes: Sequence[str], columns: Mapping[str, Sequence[int]]) -
     if len(classes) > MOST_CLASS_NAMES:
         return []
     labels, x, y = (np.asarray(columns[name]) for name in ("label", "x", "y"))
-    return [
+    names = [
         {
             "name": shown_text(name, 28),
             "x": float(np.median(x[labels == index])) / 1000,
@@ -165,6 +163,19 @@ def _class_names(classes: Sequence[str], columns: Mapping[str, Sequence[int]]) -
         for index, name in enumerate(classes)
         if (labels == index).any()
     ]
+    return _apart(names)
+
+
+def _apart(names: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The names from the bottom up, each pushed above those that it would be written over."""
+    placed: list[dict[str, Any]] = []
+    for one in sorted(names, key=lambda name: name["y"]):
+        y = one["y"]
+        for other in placed:
+            if abs(one["x"] - other["x"]) < NAME_WIDTH and abs(y - other["y"]) < NAME_HEIGHT:
+                y = other["y"] + NAME_HEIGHT
+        placed.append({**one, "y": y})
+    return placed
 
 
 def _laid_out(vectors: np.ndarray, seed: int, kept_in: Path | None, say: Callable[[str], None]) -> PoolMap:

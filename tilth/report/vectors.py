@@ -9,17 +9,21 @@ from store.database import Store
 from store.embeddings import StoredVectors, encoder_keys
 from store.models import Model
 
+SENTENCE = "sentence"
+
 
 def keys_to_try(store: Store, current: Model | None) -> list[str]:
-    """What vectors are kept under: of the current model's encoder, else of the one that has most; fullest view first.
+    """What vectors are kept under: of the current model's encoder, else of the one that has most.
 
-    A model has every record's vector in the view that it reads, and often no other.
+    The view that the model reads comes first, then the fullest: often it is the only one that has every record.
     """
     keys = encoder_keys(store)
     if not keys:
         return []
     encoder = (current.encoder if current is not None else keys[0]).partition("#")[0]
-    return [key for key in keys if key.partition("#")[0] == encoder]
+    view = current.recipe.get("view", SENTENCE) if current is not None else SENTENCE
+    read = encoder if view == SENTENCE else f"{encoder}#{view}"
+    return sorted((key for key in keys if key.partition("#")[0] == encoder), key=lambda key: key != read)
 
 
 def known_vectors(

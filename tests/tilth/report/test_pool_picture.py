@@ -1,5 +1,7 @@
 """What is on the map: a sample that is stated, what was chosen always, texts that are cut, a layout that is kept."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,13 +11,21 @@ from hypothesis import strategies as st
 from active_learning.pool_map import PoolMap
 from store.database import Store
 from store.embeddings import StoredVectors
+from store.models import Model
 from store.records import add_records, records
 from tilth.report import pool_picture
 from tilth.report.judged import Judged
 from tilth.report.pool_picture import FEWEST_OF_POOL, MOST_POINTS, TEXT_LENGTH, picture_pool
 from tilth.report.shown_text import shown_text
+from tilth.report.vectors import keys_to_try
 
 KEY = "tiny@1"
+
+
+def model(recipe: dict) -> Model:
+    """A model on the encoder `KEY`."""
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    return Model("m", "probe", KEY, recipe, 0, None, None, None, None, "models/m", "current", "s", made)
 
 
 def with_vectors(folder, n: int) -> tuple[Store, list[str]]:
@@ -59,11 +69,9 @@ def test_the_key_that_knows_most_records_is_taken(tmp_path):
     assert picture(store, Judged(), keys=["tiny@1#first-word", KEY]).in_pool == 5
 
 
-def test_without_vectors_there_is_no_map_and_it_says_why(tmp_path):
+def test_without_vectors_there_is_no_map(tmp_path):
     store, _ = with_vectors(tmp_path, 2)
-    found = picture(store, Judged(), keys=["another@1"])
-    assert not found.columns
-    assert "tilth fit" in found.missing
+    assert picture(store, Judged(), keys=["another@1"]) == pool_picture.PoolPicture()
 
 
 def test_what_was_said_of_held_out_records_is_right_or_wrong(tmp_path):
@@ -80,6 +88,24 @@ def test_many_classes_have_no_names_on_the_map(tmp_path):
     store, ids = with_vectors(tmp_path, 3)
     assert [one["name"] for one in picture(store, Judged({ids[0]: 1})).names] == ["b"]
     assert picture(store, Judged({ids[0]: 1}), classes=[str(i) for i in range(77)]).names == []
+
+
+def test_names_of_classes_that_lie_together_are_not_written_over_each_other(tmp_path, monkeypatch):
+    store, ids = with_vectors(tmp_path, 4)
+    at_one_place = PoolMap(np.full((4, 2), 0.5), "pca")
+    monkeypatch.setattr(pool_picture, "map_pool", lambda vectors, *, seed, say: at_one_place)
+    names = picture(store, Judged({one: row for row, one in enumerate(ids)}), classes=("a", "b", "c", "d")).names
+    heights = sorted(one["y"] for one in names)
+    assert np.diff(heights).min() > 0.04
+
+
+def test_the_view_that_the_model_reads_comes_first(tmp_path):
+    store, ids = with_vectors(tmp_path, 3)
+    hashes = records(store, ids)["content_hash"].to_pylist()
+    StoredVectors(store).put(f"{KEY}#first-word", hashes, np.ones((3, 4), dtype=np.float32))
+    StoredVectors(store).put("another@1", hashes, np.ones((3, 4), dtype=np.float32))
+    assert keys_to_try(store, model({"view": "first-word"})) == [f"{KEY}#first-word", KEY]
+    assert keys_to_try(store, model({})) == [KEY, f"{KEY}#first-word"]
 
 
 def test_a_layout_that_takes_long_is_kept_until_the_records_change(tmp_path, monkeypatch):
