@@ -52,7 +52,9 @@ def figures(title: str, curves: Curves, must: dict[int, float], over_random: flo
     found = []
     for size, bound in must.items():
         runs = values[:, sizes.index(size)]
-        found.append(at_least(f"{title}: auto at {size} labels", runs.mean(), bound, unit="accuracy", runs=runs))
+        found.append(
+            at_least(f"{title}: auto at {size} labels", runs.mean(), bound, unit="accuracy", runs=runs.tolist())
+        )
     over = curves.against_control("auto")
     what = f"{title}: area under the curve of auto over that of {CONTROL}"
     if over_random is None:
@@ -63,12 +65,14 @@ def figures(title: str, curves: Curves, must: dict[int, float], over_random: flo
         found.append(reported(f"{what}, low end of the 95 % interval", over.low, unit="accuracy"))
         found.append(reported(f"{what}, high end", over.high, unit="accuracy"))
     for arm in ("auto", CONTROL):
-        runs = np.array(curves.areas(arm))
-        found.append(reported(f"{title}: {arm}, area under the curve", runs.mean(), unit="accuracy", runs=runs))
+        areas = curves.areas(arm)
+        found.append(
+            reported(f"{title}: {arm}, area under the curve", float(np.mean(areas)), unit="accuracy", runs=areas)
+        )
         for band, at in zip(curves.bands(arm), curves.values(arm)[1].T, strict=True):
             reach = "" if np.isnan(band.low) else f", 95 % interval {band.low:.3f} to {band.high:.3f}"
             found.append(
-                reported(f"{title}: {arm}, {band.n_labels} labels{reach}", band.mean, unit="accuracy", runs=at)
+                reported(f"{title}: {arm}, {band.n_labels} labels{reach}", band.mean, unit="accuracy", runs=at.tolist())
             )
     return found
 

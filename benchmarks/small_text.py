@@ -71,7 +71,7 @@ def rival(texts: Texts, kind: str, schedule: Schedule, seeds: int, kept: Path, c
             process.kill()
             process.wait()
         if code:
-            raise SystemExit(f"small-text's worker ended with exit code {code}; see: {' '.join(process.args)}")
+            raise SystemExit(f"small-text's worker ended with exit code {code}; its job is {job}, its log {log}")
         points = [json.loads(line) for line in log.read_text().splitlines()]
         curves.append([point["accuracy"] for point in points])
     return curves

@@ -49,6 +49,8 @@ def write_job(folder: Path, texts: Texts, kind: str) -> Path:
         texts: The corpus; the worker is given its labels, of which its strategy sees those that were asked for.
         kind: "fine-tune", "linear-svc" or "logistic-regression"; see the worker.
     """
+    assert texts.train.embeddings is not None
+    assert texts.test.embeddings is not None
     vectors = folder / f"{texts.name}.npz"
     np.savez(vectors, train=texts.train.embeddings, test=texts.test.embeddings)
     job = {
