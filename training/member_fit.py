@@ -27,6 +27,8 @@ DROPOUT = 0.1
 WEIGHT_DECAY = 0.01
 HEAD_FASTER = 5.0
 CLEARLY = 2.0
+# A fit ends when an epoch's mean training loss is below this: the epochs after it change nothing but cost as much.
+NOTHING_LEFT = 0.02
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def fit_member(
     83 labels and 42 to validate on, it chose epoch 1 (test accuracy .898) where the last epoch had .920. So an epoch
     counts as worse only where the mean of the differences, example by example, is more than `CLEARLY` of its standard
     errors.
-    The start counts as an epoch. Without `validation` all epochs are done.
+    The start counts as an epoch. Without `validation` nothing is compared.
     Dropout draws from torch's global state, the order of the examples from `rng`.
 
     Raises:
@@ -135,9 +137,9 @@ def fit_member(
             found.see(losses_of(encoder, head, view, validation))
             fit.validation.append(float(found.last.mean()))
         after_epoch(epoch, fit.training[-1], fit.validation[-1] if fit.validation else None)
-        if found.worse >= schedule.patience:
+        if found.worse >= schedule.patience or fit.training[-1] < NOTHING_LEFT:
             break
-    at = found.settle() if validation is not None else epochs
+    at = found.settle() if validation is not None else epoch
     encoder.model.eval()
     require_finite_weights(dict(encoder.model.named_parameters()) | {"the head": head.weight})
     return MemberFit(at, fit.training, fit.validation)

@@ -193,6 +193,14 @@ def test_an_epoch_counts_as_worse_only_beyond_the_noise() -> None:
     assert member_fit.clearly_more(noise + 2, np.zeros(50))
 
 
+def test_a_fit_ends_when_there_is_nothing_left_to_learn(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(member_fit, "NOTHING_LEFT", 99.0)
+    schedule = Schedule(epochs=(5, 5))
+    fitted = FineTune(CLASSES, encoder, schedule, view="sentence").fit(some_examples(24), seed=0)
+    assert fitted.recipe["stopped_after"] == [1, 1, 1]
+    assert len(fitted.recipe["losses"]["training"]) == 1
+
+
 def test_a_text_longer_than_the_encoder_is_cut(fitted: FineTuned) -> None:
     assert len(fitted.predict(training.Inputs(np.array(["a"]), ["apple the " * 400]))) == 1
 
