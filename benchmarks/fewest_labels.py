@@ -18,8 +18,8 @@ MODEL = "auto"
 SEEDS = 3
 MUST = {"trec6": {125: 0.92, 275: 0.945}, "banking77": {300: 0.85, 1100: 0.92}}
 OVER_RANDOM = 0.02
-# Of 1,500 questions and one seed: .69 at 200 labels drawn at random with the probe, so this fails on a defect alone.
-QUICK_ROWS, QUICK_TEST, QUICK_ROUNDS, QUICK_MUST = 1500, 1000, Schedule((100, 200)), 0.72
+# One seed gave .745, and .617 at 200 labels drawn at random: this fails on a defect, not on noise.
+QUICK_ROWS, QUICK_TEST, QUICK_ROUNDS, QUICK_MUST = 1500, 1000, Schedule((100, 200)), 0.68
 
 
 def main() -> int:
