@@ -33,7 +33,7 @@ from training.loss_curves import diagnosis, mean_curve
 from training.member_fit import MemberFit, Schedule, Task, features_of, fit_member, logits_of, require_finite_weights
 from training.randomness import seeded
 from training.requirements import require_labels
-from training.scoring.views import View
+from training.scoring.views import VIEWS, View
 from training.tracking import NO_TRACKING, Tracking
 from training.warm_start import WarmStart, begin, begin_head, folds_by_name, why_not
 
@@ -48,6 +48,7 @@ Progress = Callable[[int, int], None]
 Floats = NDArray[np.float64]
 
 MEMBERS = 3
+FEWEST_TO_CALIBRATE = 10
 # Below so many labels the lower half of the encoder and its embeddings stay as they are: a third of the cost, no loss.
 FEW_LABELS = 3000
 FROZEN_WITH_FEW = 0.5
@@ -56,12 +57,13 @@ LORA_SCHEDULE = Schedule(learning_rate=lora.LEARNING_RATE)
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """A member with what it said of its own fold (rows (H,)): logits (H, K) and vectors (H, D)."""
+    """A member with what it said of its own fold (rows (H,)): logits (H, K), raw and scaled, and vectors (H, D)."""
 
     member: Member
     fit: MemberFit
     rows: NDArray[np.int64]
     logits: Floats
+    raw: Floats
     vectors: NDArray[np.float32]
 
 
@@ -134,7 +136,7 @@ class FineTune:
 
     def _fit(self, examples: Examples, seed: int, start: "FittedModel | None", folds: int) -> FineTuned:
         require_labels(examples, self.classes)
-        view = self.view or choose_view(self.encoder, examples, len(self.classes), np.random.default_rng(seed))
+        view = self.view or choose_view(self.encoder, examples, len(self.classes), np.random.default_rng(seed), VIEWS)
         frozen = FROZEN_WITH_FEW if len(examples) < FEW_LABELS else 0.0
         recipe = {
             "model": self.name,
@@ -223,6 +225,8 @@ class FineTune:
                     after_step=after_step,
                     after_epoch=log,
                 )
+            said, vectors = logits_of(layered, head, view, readings.take(held))
+            sharpness = _bring_to_one_scale(head, said, examples.take(held), np.isin(held, told))
             member = Member(
                 layered.weights(),
                 head.weight.detach().clone(),
@@ -231,7 +235,7 @@ class FineTune:
                 missing_mass(examples.take(rest)),
             )
             require_finite_weights(member.weights)
-            fitted.append(_Fitted(member, fit, held, *logits_of(layered, head, view, readings.take(held))))
+            fitted.append(_Fitted(member, fit, held, said / sharpness, said, vectors))
         if self.progress is not None:
             self.progress(steps, steps)
         return fitted
@@ -305,6 +309,24 @@ def fine_tune_rung(
     )
 
 
+def _bring_to_one_scale(head: "torch.nn.Linear", logits: Floats, held: Examples, told: NDArray[np.bool_]) -> float:
+    """Divide a head's logits by the temperature that suits its own fold; what they were divided by.
+
+    One member may end at its start and another sharp as a needle: one temperature for both suits neither. Where the
+    fold has few examples of classes that the member knows (`told` (H,)) nothing is done.
+    """
+    import torch
+
+    if told.sum() < FEWEST_TO_CALIBRATE:
+        return 1.0
+    weights = (sample_weights(held.random) * held.weights)[told]
+    temperature = fit_temperature(logits[told], held.labels[told], weights)
+    with torch.no_grad():
+        head.weight /= temperature
+        head.bias /= temperature
+    return temperature
+
+
 def _calibrate(examples: Examples, fitted: list[_Fitted], classes: int) -> tuple[Predictions, dict[str, float]]:
     """Each example's probabilities by its own member, and the temperature that suits them best, with what it mends.
 
@@ -322,7 +344,7 @@ def _calibrate(examples: Examples, fitted: list[_Fitted], classes: int) -> tuple
     temperature = fit_temperature(told[known], examples.labels[known], weights[known])
     before, after = np.zeros((n, classes)), np.zeros((n, classes))
     for one in fitted:
-        before[one.rows] = one.member.probabilities(one.logits, 1.0)
+        before[one.rows] = one.member.probabilities(one.raw, 1.0)
         after[one.rows] = one.member.probabilities(one.logits, temperature)
     calibration = {
         "temperature": temperature,

@@ -193,6 +193,20 @@ def test_an_epoch_counts_as_worse_only_beyond_the_noise() -> None:
     assert member_fit.clearly_more(noise + 2, np.zeros(50))
 
 
+def test_a_blunt_member_and_a_sharp_one_are_brought_to_one_scale() -> None:
+    from training.fine_tune import _bring_to_one_scale
+
+    examples = some_examples(60)
+    right = np.eye(3)[examples.labels]
+    right[:6] = np.roll(right[:6], 1, axis=1)
+    scaled = []
+    for size in (0.5, 40.0):
+        head = torch.nn.Linear(2, 3)
+        divided = _bring_to_one_scale(head, right * size, examples, np.ones(60, dtype=bool))
+        scaled.append(size / divided)
+    assert scaled[0] == pytest.approx(scaled[1], rel=0.05)
+
+
 def test_a_fit_ends_when_there_is_nothing_left_to_learn(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(member_fit, "NOTHING_LEFT", 99.0)
     schedule = Schedule(epochs=(5, 5))
