@@ -33,7 +33,7 @@ from training.loss_curves import diagnosis, mean_curve
 from training.member_fit import MemberFit, Schedule, Task, features_of, fit_member, logits_of, require_finite_weights
 from training.randomness import seeded
 from training.requirements import require_labels
-from training.scoring.views import VIEWS, View
+from training.scoring.views import View
 from training.tracking import NO_TRACKING, Tracking
 from training.warm_start import WarmStart, begin, begin_head, folds_by_name, why_not
 
@@ -136,7 +136,7 @@ class FineTune:
 
     def _fit(self, examples: Examples, seed: int, start: "FittedModel | None", folds: int) -> FineTuned:
         require_labels(examples, self.classes)
-        view = self.view or choose_view(self.encoder, examples, len(self.classes), np.random.default_rng(seed), VIEWS)
+        view = self.view or choose_view(self.encoder, examples, len(self.classes), np.random.default_rng(seed))
         frozen = FROZEN_WITH_FEW if len(examples) < FEW_LABELS else 0.0
         recipe = {
             "model": self.name,
