@@ -45,7 +45,7 @@ class Schedule:
 
     learning_rate: float = 1e-4
     batch: int = 16
-    examples_seen: int = 900
+    examples_seen: int = 2400
     epochs: tuple[int, int] = (4, 12)
     patience: int = 3
 

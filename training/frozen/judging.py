@@ -18,6 +18,8 @@ from training.frozen.ground import Ground
 
 WEIGHT_OF_EQUAL_SHARES = 2.0
 """How strongly the weights are drawn to equal shares: as much as so many examples."""
+WEIGHT_OF_SCALE = 1.0
+"""How strongly the sum of the weights is drawn to 1: a handful of examples that are all right prove no certainty."""
 HIGHEST_WEIGHT = 20.0
 
 
@@ -97,7 +99,10 @@ def pool_logs(logs: list[Floats], weights: Floats, seen: NDArray[np.bool_]) -> F
 
 
 def fit_weights(logs: Floats, seen: NDArray[np.bool_], labels: NDArray[np.int64], trust: Floats) -> Floats:
-    """The weights (M,), at least 0, with the least log loss, drawn to equal shares; logs (M, N, K), trust (N,)."""
+    """The weights (M,), at least 0, with the least log loss, drawn to equal shares that sum to 1.
+
+    Logs are (M, N, K), trust (N,).
+    """
     from scipy.optimize import minimize
 
     heads, n = logs.shape[:2]
@@ -113,8 +118,11 @@ def fit_weights(logs: Floats, seen: NDArray[np.bool_], labels: NDArray[np.int64]
         # The gradient of a log-linear model: what is expected of each head's log less what it gave the label.
         expected = np.einsum("nk,mnk->mn", said, np.where(seen, logs, 0))
         off_equal = weights - weights.mean()
-        value = -(share * np.log(np.maximum(said[rows, labels], 1e-300))).sum() + pull * (off_equal**2).sum()
-        return float(value), (share * (expected - logs[:, rows, labels])).sum(axis=1) + 2 * pull * off_equal
+        total = weights.sum() + 1e-6
+        value = -(share * np.log(np.maximum(said[rows, labels], 1e-300))).sum()
+        value += pull * (off_equal**2).sum() + WEIGHT_OF_SCALE / n * np.log(total) ** 2
+        slope = (share * (expected - logs[:, rows, labels])).sum(axis=1)
+        return float(value), slope + 2 * pull * off_equal + 2 * WEIGHT_OF_SCALE / n * np.log(total) / total
 
     bounds = [(0.05 if heads == 1 else 0.0, HIGHEST_WEIGHT)] * heads
     found = minimize(loss, equal, jac=True, bounds=bounds, method="L-BFGS-B")

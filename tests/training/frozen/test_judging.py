@@ -47,6 +47,35 @@ def test_two_heads_that_err_apart_are_better_together() -> None:
     assert (both.weights > 0.2).all()
 
 
+def test_a_handful_of_examples_that_are_all_right_proves_no_certainty() -> None:
+    labels = np.arange(20) % 2
+    logits = np.where(labels[:, None] == np.arange(2), 0.5, -0.5)
+    pooled = pool(
+        (OutOfFold(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)), np.zeros(20)),), examples(labels)
+    )
+    assert 1 < pooled.weights[0] < 6
+
+
+def test_the_slope_of_the_loss_is_right() -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 3, 40)
+    logs = np.stack([sharp(rng, labels, right, 2.0) for right in (0.5, 0.7, 0.6)])
+    seen = np.ones((40, 3), dtype=bool)
+    weights = fit_weights(logs, seen, labels, np.ones(40))
+    least = weighted_loss(logs, weights, labels)
+    for number in range(3):
+        for step in (-0.02, 0.02):
+            moved = weights + step * (np.arange(3) == number)
+            assert (moved < 0).any() or weighted_loss(logs, moved, labels) >= least - 1e-9
+
+
+def weighted_loss(logs: np.ndarray, weights: np.ndarray, labels: np.ndarray) -> float:
+    total = np.einsum("m,mnk->nk", weights, logs)
+    said = total - np.log(np.exp(total).sum(axis=1, keepdims=True))
+    drawn = 2 / 40 * ((weights - weights.mean()) ** 2).sum() + 1 / 40 * np.log(weights.sum() + 1e-6) ** 2
+    return float(-said[np.arange(40), labels].mean() + drawn)
+
+
 def test_a_class_that_a_fold_had_not_seen_gets_the_missing_mass_and_tells_nothing() -> None:
     logs = np.log(np.array([[0.5, 0.5, 1.0], [0.9, 0.1, 1.0], [0.2, 0.8, 1.0]]))
     logs[:, 2] = -np.inf
