@@ -30,8 +30,8 @@ from training.requirements import require_labels
 
 Say = Callable[[str], None]
 
-ON_VECTORS = ("probe", "propagation", "self-training", "ensemble")
-"""What fits in seconds, on vectors that are there already; an ensemble of these is `auto`'s."""
+ON_VECTORS = ("probe", "propagation", "self-training", "semi-supervised")
+"""What fits in seconds, on vectors that are there already."""
 
 
 class NothingToMeasureWith(RequestError):
@@ -252,8 +252,7 @@ def _fit_again(
     """Fits the model's own rung on other labels; None where that takes more than vectors, or tells nothing."""
     if model.rung not in ON_VECTORS or learning.train.random.all():
         return None
-    name = "auto" if model.rung == "ensemble" else model.rung
-    rung = classifier(name, schema.classes, Encoder(settings.encoder, StoredVectors(store)))
+    rung = classifier(model.rung, schema.classes, Encoder(settings.encoder, StoredVectors(store)))
     waiting = waiting_inputs(store)
     store.let_go()
     say("Fitting on random labels, to tell what choosing saved.")

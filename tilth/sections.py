@@ -160,7 +160,7 @@ class TrainingSection(Section):
         track: Who is told of their losses while they fit; files lie in `runs/`.
     """
 
-    model: Literal["auto", "probe", "propagation", "self-training", "lora", "fine-tune"] = "auto"
+    model: Literal["auto", "probe", "propagation", "self-training", "semi-supervised", "lora", "fine-tune"] = "auto"
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
     warm_start: Literal["cold", "head", "weights", "shrink-perturb"] = "cold"
     track: Literal["none", "tensorboard", "mlflow"] = "none"

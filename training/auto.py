@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training.calibration import Floats
 from training.encoder import Encoder
 from training.ensemble import Ensemble, together
 from training.examples import Examples, Inputs, Predictions
@@ -36,12 +36,6 @@ GOOD_ENOUGH = 0.99
 MOST_COST: dict[str, float] = {"cpu": 1e13, "cuda": 1e16}
 """Multiplications that a fine-tune may take: some ten minutes of a laptop's core, or of a GPU."""
 CHARACTERS_A_TOKEN = 4
-
-# From the cheapest to the dearest; the last is an ensemble of all heads.
-FROZEN_CHOICES: dict[str, tuple[str, ...]] = {
-    **FROZEN_RUNGS,
-    "ensemble": ("logistic", "propagated", "self-trained"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +74,7 @@ class Auto:
             frozen.recipe["why"] += "" if why_not is None else f" The fine-tune was not tried: {why_not}."
             return frozen
         tuned = self.fine_tune(frozen.view).fit(examples, seed=seed, start=_fine_tuned_of(start))
-        return _better(frozen, tuned, examples, seed)
+        return _better(frozen, tuned, examples, seed, estimated_cost(self.encoder, examples))
 
     def _why_not_fine_tune(self, examples: Examples, frozen: FittedFrozen) -> str | None:
         """A clause, or None when it is to be tried."""
@@ -98,8 +92,8 @@ class Auto:
 
     def _frozen(self, examples: Examples, seed: int, unlabelled: Inputs | None, folds: int) -> FittedFrozen:
         # Neighbours tell something where all is labelled too; what is sure of itself has nothing to learn from then.
-        alone = {name: FROZEN_CHOICES[name] for name in ("probe", "propagation")}
-        choices = FROZEN_CHOICES if unlabelled is not None and len(unlabelled) else alone
+        alone = {name: FROZEN_RUNGS[name] for name in ("probe", "propagation")}
+        choices = dict(FROZEN_RUNGS) if unlabelled is not None and len(unlabelled) else alone
         families = tuple(dict.fromkeys(family for some in choices.values() for family in some))
         studied = study(self.encoder, self.classes, examples, unlabelled, families, seed, folds)
         pooled = {name: studied.pooled(some) for name, some in choices.items()}
@@ -132,8 +126,13 @@ def estimated_cost(encoder: Encoder, examples: Examples) -> float:
 
     schedule = Schedule()
     shown = MEMBERS * schedule.epochs_for(len(examples)) * len(examples)
-    tokens = np.mean([min(encoder.folder.max_length, 2 + len(text) / CHARACTERS_A_TOKEN) for text in examples.texts])
-    return 3.0 * shown * float(tokens) * _weights_in_layers(encoder)
+    return 3.0 * shown / len(examples) * _reading_cost(encoder, examples.texts)
+
+
+def _reading_cost(encoder: Encoder, texts: Sequence[str]) -> float:
+    """About how many multiplications it takes to read the texts once: tokens times weights."""
+    tokens = sum(min(encoder.folder.max_length, 2 + len(text) / CHARACTERS_A_TOKEN) for text in texts)
+    return tokens * _weights_in_layers(encoder)
 
 
 def _weights_in_layers(encoder: Encoder) -> float:
@@ -151,35 +150,39 @@ def _fine_tuned_of(start: "FittedModel | None") -> "FittedModel | None":
     return None if isinstance(start, FittedFrozen) else start
 
 
-def _better(frozen: FittedFrozen, tuned: "FittedModel", examples: Examples, seed: int) -> "FittedModel":
+def _better(frozen: FittedFrozen, tuned: "FittedModel", examples: Examples, seed: int, cost: float) -> "FittedModel":
     """The two together where that is clearly better out of fold, else the frozen one."""
     both = together([frozen, tuned], examples, seed)
-    of_frozen, of_both = (_losses(one, examples) for one in (frozen, both))
+    of_frozen, of_tuned, of_both = (_judged(one, examples) for one in (frozen, tuned, both))
+    name = tuned.recipe["model"]
     scores = dict(frozen.recipe["cross_validated"])
-    for name, model in ((tuned.recipe["model"], tuned), (both.recipe["model"], both)):
-        assert model.judged is not None
-        right = model.judged.of(examples.ids).probabilities.argmax(axis=1) == examples.labels
-        scores[f"with {tuned.recipe['model']}" if model is both else name] = {
-            "accuracy": float(right.mean()),
-            "log_loss": float(_losses(model, examples).mean()),
-        }
-    taken: FittedModel = both if clearly_less(of_both, of_frozen) else frozen
-    told = f"{frozen.recipe['model']} {of_frozen.mean():.3f}, with {tuned.recipe['model']} {of_both.mean():.3f}"
+    cost += scores[frozen.recipe["model"]]["cost"]
+    scores[name] = {**_scores(of_tuned, examples), "cost": cost}
+    scores[f"with {name}"] = {**_scores(of_both, examples), "cost": cost}
+    better = clearly_less(_losses(of_both, examples), _losses(of_frozen, examples))
+    taken: FittedModel = both if better else frozen
+    losses = (
+        f"{scores[frozen.recipe['model']]['log_loss']:.3f} alone, {scores[f'with {name}']['log_loss']:.3f} together"
+    )
+    what = f"{frozen.recipe['model']} with {name}" if better else f"{frozen.recipe['model']} without {name}"
     taken.recipe.update(
         asked_for="auto",
         cross_validated=scores,
-        why=f"{taken.recipe['model']}: log loss out of fold on {len(examples)} labels: {told}.",
+        why=f"{what}: log loss out of fold on {len(examples)} labels {losses}.",
     )
     return taken
 
 
-def _losses(model: "FittedModel", examples: Examples) -> NDArray[np.float64]:
+def _judged(model: "FittedModel", examples: Examples) -> Floats:
     assert model.judged is not None
-    said = model.judged.of(examples.ids).probabilities
-    return -np.log(np.maximum(said[np.arange(len(examples)), examples.labels], 1e-6))
+    return model.judged.of(examples.ids).probabilities
 
 
-def clearly_less(losses: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
+def _losses(probabilities: Floats, examples: Examples) -> Floats:
+    return -np.log(np.maximum(probabilities[np.arange(len(examples)), examples.labels], 1e-6))
+
+
+def clearly_less(losses: Floats, others: Floats) -> bool:
     """Whether losses (N,) are lower by `STANDARD_ERRORS` standard errors of the mean difference; NaN tells nothing."""
     gain = (others - losses)[~np.isnan(losses)]
     return len(gain) > 1 and bool(gain.mean() > STANDARD_ERRORS * gain.std(ddof=1) / np.sqrt(len(gain)))
@@ -196,16 +199,20 @@ def cheapest_of_the_best(pooled: dict[str, Pooled]) -> str:
 
 
 def _told(studied: Study, pooled: dict[str, Pooled], taken: str) -> dict[str, Any]:
-    scores = {
-        name: {"accuracy": _accuracy(studied, one), "log_loss": one.loss, "heads": len(one.weights)}
-        for name, one in pooled.items()
-    }
+    # All frozen rungs read each text once.
+    cost = _reading_cost(studied.encoder, studied.examples.texts) * (
+        1 + len(studied.ground.unlabelled) / len(studied.examples)
+    )
+    scores = {name: {**_scores(one.probabilities(), studied.examples), "cost": cost} for name, one in pooled.items()}
     return {"asked_for": "auto", "cross_validated": scores, "why": _why(studied, scores, taken)}
 
 
-def _accuracy(studied: Study, pooled: Pooled) -> float:
-    right = pooled.probabilities().argmax(axis=1) == studied.examples.labels
-    return float(right.mean())
+def _scores(probabilities: Floats, examples: Examples) -> dict[str, float]:
+    """Accuracy, and log loss in nats, of probabilities (N, K) of the examples."""
+    return {
+        "accuracy": float((probabilities.argmax(axis=1) == examples.labels).mean()),
+        "log_loss": float(_losses(probabilities, examples).mean()),
+    }
 
 
 def _why(studied: Study, scores: dict[str, dict[str, Any]], taken: str) -> str:

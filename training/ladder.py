@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from training.vector_cache import VectorCache
     from training.warm_start import WarmStart
 
-RUNGS = ("probe", "propagation", "self-training", "lora", "fine-tune")
+RUNGS = ("probe", "propagation", "self-training", "semi-supervised", "lora", "fine-tune")
 """From the cheapest to the dearest."""
 AUTO = "auto"
 """Chooses among them by cross-validation, at each fit."""

@@ -1,7 +1,8 @@
 """The rungs on frozen vectors, by name: seconds to fit, and good with few labels.
 
 The probe is logistic regression. Propagation adds what neighbours in the pool are believed to be, self-training a head
-that learned from what it was surest of there; each beside the logistic head, with weights fitted out of fold.
+that learned from what it was surest of there, semi-supervised both; each beside the logistic head, with weights fitted
+out of fold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ FROZEN_RUNGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "probe": ("logistic",),
         "propagation": ("logistic", "propagated"),
         "self-training": ("logistic", "self-trained"),
+        "semi-supervised": ("logistic", "propagated", "self-trained"),
     }
 )
 

@@ -61,7 +61,7 @@ class TestAuto(RungContract):
 
     def test_says_why_in_one_line_and_keeps_every_score(self, fitted: FittedModel) -> None:
         scores = fitted.recipe["cross_validated"]
-        assert set(scores) == {"probe", "propagation", "self-training", "ensemble"}
+        assert set(scores) == {"probe", "propagation", "self-training", "semi-supervised"}
         assert fitted.recipe["why"].startswith(fitted.recipe["model"]) and "\n" not in fitted.recipe["why"]
 
     def test_keeps_what_was_said_out_of_fold_of_each_example(self, fitted: FittedModel) -> None:
