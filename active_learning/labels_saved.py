@@ -89,15 +89,28 @@ class LabelsSaved:
 
     def sentence(self) -> str:
         """For a person: the labels saved, or why they are not known."""
+        return f"Labels saved so far: {self._said()}"
+
+    def _said(self) -> str:
         if self.saved is None or self.needed is None:
-            return f"Labels saved so far: not known. {self.unknown}"
-        if self.saved[0] is None:
-            at_least = "" if self.saved[1] is None else f" at least {self.saved[1]:+,.0f};"
-            return f"Labels saved so far:{at_least} so many random labels are out of sight from {self.random_labels}."
-        return (
-            f"Labels saved so far: {self.saved[0]:,.0f} ({_bound(self.saved[1])} to {_bound(self.saved[2])}). The "
-            f"accuracy that {self.labels:,} labels gave would need about {self.needed[0]:,.0f} drawn at random."
-        )
+            return f"not known. {self.unknown}"
+        value, low, high = self.saved
+        unseen = f"how many more cannot be told from {self.random_labels:,} random labels."
+        if low is None:
+            return f"many; {unseen}"
+        if low > 0 and value is None:
+            return f"at least {low:,.0f}; {unseen}"
+        for_it = f"For the accuracy that {self.labels:,} labels gave"
+        if low > 0:
+            to = " or more" if high is None else f" to {high:,.0f}"
+            return (
+                f"about {value:,.0f} ({low:,.0f}{to}). {for_it}, about {self.needed[0]:,.0f} drawn at random would be "
+                "needed."
+            )
+        at_random = f"{for_it}, random choice would have needed"
+        if value is not None and high is not None and high < 0:
+            return f"none. {at_random} about {-value:,.0f} fewer ({-high:,.0f} to {-low:,.0f})."
+        return f"none that is certain yet. {at_random} between {_more_or_fewer(low)} and {_more_or_fewer(high)}."
 
     def warning(self, rounds: int) -> str | None:
         """Said when, after enough rounds, random choice may have served as well; None otherwise."""
@@ -242,5 +255,9 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _bound(value: float | None) -> str:
-    return "far more" if value is None else f"{value:,.0f}"
+def _more_or_fewer(labels: float | None) -> str:
+    if labels is None:
+        return "far more"
+    if abs(labels) < 0.5:
+        return "as many"
+    return f"{abs(labels):,.0f} {'more' if labels > 0 else 'fewer'}"

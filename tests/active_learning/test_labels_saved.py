@@ -73,6 +73,32 @@ def test_where_the_control_arm_is_too_small_it_says_what_is_missing(labels, size
     assert "not known" in found.sentence() and missing in found.sentence()
 
 
+@pytest.mark.parametrize(
+    ("saved", "says"),
+    [
+        ((140, 60, 260), "about 140 (60 to 260). For the accuracy that 300 labels gave, about 440 drawn at random"),
+        ((140, 60, None), "about 140 (60 or more). For the accuracy"),
+        ((None, 60, None), "at least 60; how many more cannot be told from 200 random labels."),
+        ((None, None, None), "many; how many more cannot be told from 200 random labels."),
+        (
+            (-27, -85, None),
+            "none that is certain yet. For the accuracy that 300 labels gave, random choice would have needed between "
+            "85 fewer and far more.",
+        ),
+        ((5, -85, 1400), "would have needed between 85 fewer and 1,400 more."),
+        ((0, 0, 30), "would have needed between as many and 30 more."),
+        (
+            (-60, -90, -20),
+            "none. For the accuracy that 300 labels gave, random choice would have needed about 60 fewer (20 to 90).",
+        ),
+    ],
+)
+def test_the_sentence_says_no_negative_number(saved, says):
+    needed = tuple(None if one is None else one + 300 for one in saved)
+    said = LabelsSaved(300, 200, 400, 0.9, needed, saved, (0.0, 0.0, 0.0)).sentence()
+    assert said.startswith("Labels saved so far: ") and says in said
+
+
 def test_a_small_holdout_says_so():
     found = labels_saved(np.ones(20, dtype=bool), 100, ControlCurve(SIZES, np.ones((4, 20))), np.random.default_rng(0))
     assert "20 labelled records are held out, and 50 are needed" in found.sentence()
