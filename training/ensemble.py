@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from training.calibration import Floats, sample_weights
 from training.examples import Examples, Inputs, Predictions
-from training.expected_error import expected_calibration_error
 from training.frozen.judging import fit_weights, pool_logs
+from training.metrics import expected_calibration_error
 
 if TYPE_CHECKING:
     from training.encoder import Encoder
@@ -81,6 +81,7 @@ def together(members: Sequence["FittedModel"], examples: Examples, seed: int) ->
     said = pooled(judged, weights)
     equal = pooled(judged, np.full(len(judged), 1 / len(judged)))
     temperature = float(1 / max(1e-9, weights.sum()))
+    trust = sample_weights(examples.random) * examples.weights
     recipe = {
         "model": NAME,
         "encoder": members[0].recipe["encoder"],
@@ -90,8 +91,8 @@ def together(members: Sequence["FittedModel"], examples: Examples, seed: int) ->
         "temperature": temperature,
         "calibration": {
             "temperature": temperature,
-            "ece_before": expected_calibration_error(equal, examples.labels),
-            "ece_after": expected_calibration_error(said, examples.labels),
+            "ece_before": expected_calibration_error(equal, examples.labels, trust),
+            "ece_after": expected_calibration_error(said, examples.labels, trust),
         },
         "seed": seed,
         "labels": len(examples),

@@ -23,7 +23,6 @@ from training.calibration import fit_temperature, log_softmax, missing_mass, sam
 from training.class_weights import class_weights
 from training.encoder import Encoder
 from training.examples import Examples, Inputs, Predictions
-from training.expected_error import expected_calibration_error
 from training.fine_tuned import FineTuned, Member
 from training.folds import assign_folds
 from training.frozen.choosing import choose_view
@@ -31,6 +30,7 @@ from training.layered_encoder import LayeredEncoder, Readings
 from training.linear_start import start_from_linear_head
 from training.loss_curves import diagnosis, mean_curve
 from training.member_fit import MemberFit, Schedule, Task, features_of, fit_member, logits_of, require_finite_weights
+from training.metrics import expected_calibration_error
 from training.randomness import seeded
 from training.requirements import require_labels
 from training.scoring.views import View
@@ -348,7 +348,7 @@ def _calibrate(examples: Examples, fitted: list[_Fitted], classes: int) -> tuple
         after[one.rows] = one.member.probabilities(one.logits, temperature)
     calibration = {
         "temperature": temperature,
-        "ece_before": expected_calibration_error(before, examples.labels),
-        "ece_after": expected_calibration_error(after, examples.labels),
+        "ece_before": expected_calibration_error(before, examples.labels, weights),
+        "ece_after": expected_calibration_error(after, examples.labels, weights),
     }
     return Predictions(examples.ids, after, vectors), calibration

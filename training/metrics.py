@@ -126,6 +126,25 @@ def evaluate(
     )
 
 
+def expected_calibration_error(
+    probabilities: Floats, labels: NDArray[np.int64], weights: Floats | None = None
+) -> float:
+    """In [0, 1]: the mean over equally wide bins of confidence of |accuracy - confidence|, weighed by their records.
+
+    NaN without a single record.
+
+    Args:
+        probabilities: (N, K).
+        labels: (N,).
+        weights: (N,) what each record counts for; all alike without them.
+    """
+    if not len(labels):
+        return float("nan")
+    counts = np.ones(len(labels)) if weights is None else weights
+    correct = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    return float(_calibration_error(probabilities.max(axis=1), correct)(counts[None])[0])
+
+
 def _figures(probabilities: Floats, labels: NDArray[np.int64]) -> dict[str, Figure]:
     predicted = probabilities.argmax(axis=1)
     correct = (predicted == labels).astype(np.float64)

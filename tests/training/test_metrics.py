@@ -13,7 +13,7 @@ from sklearn import metrics as sk
 
 from training.errors import ExamplesError
 from training.examples import Predictions
-from training.metrics import _figures, _resampled_counts, evaluate
+from training.metrics import _figures, _resampled_counts, evaluate, expected_calibration_error
 
 
 def some_predictions(
@@ -56,6 +56,13 @@ def test_calibration_error_is_the_gap_between_sure_and_right() -> None:
     told = evaluate(Predictions(np.arange(10).astype(str), probabilities), np.array([0] * 6 + [1] * 4), ("a", "b"))
     assert told["expected_calibration_error"].value == pytest.approx(0.3)
     assert [(one.records, one.accuracy) for one in told.calibration] == [(10, 0.6)]
+
+
+def test_a_label_of_little_trust_counts_little_in_the_calibration_error() -> None:
+    probabilities, labels = np.array([[0.9, 0.1]] * 10), np.array([0] * 6 + [1] * 4)
+    assert expected_calibration_error(probabilities, labels) == pytest.approx(0.3)
+    trust = np.where(labels == 0, 1.0, 0.01)
+    assert expected_calibration_error(probabilities, labels, trust) == pytest.approx(6 / 6.04 - 0.9)
 
 
 def test_the_interval_holds_the_truth_about_95_times_of_100() -> None:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.calibration import Floats, missing_mass, spread
+from training.calibration import Floats, missing_mass, sample_weights, spread
 from training.encoder import Encoder
 from training.errors import ModelFolderError
 from training.examples import Examples, Inputs, Predictions
-from training.expected_error import expected_calibration_error
 from training.frozen.choosing import FOLDS, Chosen, choose_setting, choose_view, deal
 from training.frozen.families import FAMILIES
 from training.frozen.ground import Ground, centred, prepare, some_of
 from training.frozen.heads import Head, head_of
 from training.frozen.judging import Pooled, pool, pool_logs
+from training.metrics import expected_calibration_error
 from training.requirements import require_labels
 from training.scoring.views import View
 
@@ -104,6 +104,7 @@ class Study:
         )
         judged = self.judged(families)
         equal = pool_probabilities_uncalibrated(self, families)
+        trust = sample_weights(self.examples.random) * self.examples.weights
         recipe = {
             "model": name,
             "encoder": self.encoder.folder.asked,
@@ -116,8 +117,8 @@ class Study:
             "unlabelled": len(self.ground.unlabelled),
             "calibration": {
                 "temperature": float(1 / max(1e-9, pooled.weights.sum())),
-                "ece_before": expected_calibration_error(equal, self.examples.labels),
-                "ece_after": expected_calibration_error(judged.probabilities, self.examples.labels),
+                "ece_before": expected_calibration_error(equal, self.examples.labels, trust),
+                "ece_after": expected_calibration_error(judged.probabilities, self.examples.labels, trust),
             },
             "seed": seed,
             "labels": len(self.examples),

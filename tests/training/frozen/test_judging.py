@@ -3,8 +3,8 @@
 import numpy as np
 
 from training.examples import Examples
-from training.expected_error import expected_calibration_error
 from training.frozen.judging import OutOfFold, fit_weights, pool
+from training.metrics import expected_calibration_error
 
 
 def sharp(rng: np.random.Generator, labels: np.ndarray, right: float, sharpness: float) -> np.ndarray:
