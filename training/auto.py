@@ -17,6 +17,7 @@ import numpy as np
 from training.calibration import Floats
 from training.encoder import Encoder
 from training.ensemble import Ensemble, together
+from training.errors import NotFinite, OutOfMemory
 from training.examples import Examples, Inputs, Predictions
 from training.frozen.choosing import FOLDS
 from training.frozen.judging import Pooled
@@ -73,7 +74,11 @@ class Auto:
         if why_not is not None or self.fine_tune is None:
             frozen.recipe["why"] += "" if why_not is None else f" The fine-tune was not tried: {why_not}."
             return frozen
-        tuned = self.fine_tune(frozen.view).fit(examples, seed=seed, start=_fine_tuned_of(start))
+        try:
+            tuned = self.fine_tune(frozen.view).fit(examples, seed=seed, start=_fine_tuned_of(start))
+        except (NotFinite, OutOfMemory) as error:
+            frozen.recipe["why"] += f" The fine-tune was given up: {error}"
+            return frozen
         return _better(frozen, tuned, examples, seed, estimated_cost(self.encoder, examples))
 
     def _why_not_fine_tune(self, examples: Examples, frozen: FittedFrozen) -> str | None:

@@ -152,10 +152,14 @@ class FineTune:
             "warm_start": self.warm_start,
             "seed": seed,
         }
+        fold, by_name = self._deal(examples, folds, seed)
         begun = None
         if self.warm_start != "cold":
-            same = ("encoder_revision", "view", "frozen", "asked_members", "warm_start", "seed", "model")
+            recipe["dealt"] = "by name" if by_name else "by lot"
+            same = ("encoder_revision", "view", "frozen", "asked_members", "warm_start", "seed", "model", "dealt")
             why = why_not(start, {name: recipe[name] for name in same})
+            if not by_name:
+                why = "the labels are too few to leave the same ones out in every round"
             if why is None:
                 assert isinstance(start, FineTuned)
                 begun = start
@@ -163,16 +167,20 @@ class FineTune:
         with seeded(seed):
             layered = LayeredEncoder(self.encoder.folder, frozen)
             readings = layered.read(examples.texts)
-            fitted = self._members(examples, readings, layered, view, seed, begun, self._deal(examples, folds, seed))
+            fitted = self._members(examples, readings, layered, view, seed, begun, fold)
         judged, calibration = _calibrate(examples, fitted, len(self.classes))
         recipe |= self._told(examples, layered, fitted, judged, calibration)
         members = tuple(one.member for one in fitted)
         return FineTuned(self.classes, layered, view, members, recipe, judged)
 
-    def _deal(self, examples: Examples, folds: int, seed: int) -> NDArray[np.int64]:
+    def _deal(self, examples: Examples, folds: int, seed: int) -> tuple[NDArray[np.int64], bool]:
+        """The fold (N,) of each example, and whether its group's name says it; by lot where that leaves one empty."""
         if self.warm_start != "cold":
-            return folds_by_name(examples.groups, folds, seed)
-        return assign_folds(examples, min(folds, len(np.unique(examples.groups))), np.random.default_rng(seed))
+            by_name = folds_by_name(examples.groups, folds, seed)
+            if len(np.unique(by_name)) == folds:
+                return by_name, True
+        by_lot = assign_folds(examples, min(folds, len(np.unique(examples.groups))), np.random.default_rng(seed))
+        return by_lot, False
 
     def _members(
         self,
@@ -207,7 +215,7 @@ class FineTune:
             layered.set_weights(pretrained)
             head = self._head(layered, view, in_fit.take(rest))
             if begun is not None:
-                before = begun.members[min(part, len(begun.members) - 1)]
+                before = begun.members[part]
                 layered.set_weights(begin(self.warm_start, pretrained, before, rng))
                 begin_head(head, before, begun.classes, self.classes)
             with (

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from training.device import best_device
 from training.encoder import read_encoder
 from training.encoder_folder import EncoderFolder
+from training.errors import OutOfMemory
 from training.out_of_memory import free_memory, is_out_of_memory
 from training.scoring.batches import TOKENS_PER_BATCH, batches_by_length
 from training.scoring.tokens import first_word, pad, read_tokenizer, start_tokens, tokenize
@@ -108,10 +109,11 @@ class LayeredEncoder:
                 own[name].copy_(weight)
 
     def upper_linear_layers(self) -> list[str]:
-        """The names of the linear layers in the part that a fit changes."""
+        """The names of the linear layers in the part that a fit changes; those of GPT-2 are a class of their own."""
         import torch
+        from transformers.pytorch_utils import Conv1D
 
-        linear = (name for name, module in self.model.named_modules() if isinstance(module, torch.nn.Linear))
+        linear = (name for name, module in self.model.named_modules() if isinstance(module, torch.nn.Linear | Conv1D))
         return [name for name in linear if f"{name}.weight" in self.names]
 
     def read(self, texts: Sequence[str]) -> Readings:
@@ -210,7 +212,7 @@ class LayeredEncoder:
             try:
                 below = self._below(batch)
                 parts = self._above(batch, [below[row, : len(ids)] for row, ids in enumerate(tokens)])
-            except (IndexError, KeyError, TypeError, ValueError, RuntimeError):
+            except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError):
                 return False
         real = batch["attention_mask"].bool()
         return bool((whole - parts)[real].abs().max() < LARGEST_DIFFERENCE)
@@ -220,7 +222,7 @@ def in_batches(run: Callable[[NDArray[np.int64]], None], tokens: list[list[int]]
     """Call `run` with the rows of batches of like length; one that does not fit in memory is halved and tried again.
 
     Raises:
-        MemoryError, RuntimeError: Not even one text fits.
+        OutOfMemory: Not even one text fits.
     """
     most = TOKENS_PER_BATCH
     left = np.arange(len(tokens))
@@ -229,12 +231,22 @@ def in_batches(run: Callable[[NDArray[np.int64]], None], tokens: list[list[int]]
         try:
             run(rows)
         except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error) or len(rows) == 1:
+            if not is_out_of_memory(error):
                 raise
+            if len(rows) == 1:
+                raise too_long(len(tokens[rows[0]]), int(rows[0])) from error
             most = max(1, sum(len(tokens[row]) for row in rows) // 2)
             free_memory()
             continue
         left = np.setdiff1d(left, rows, assume_unique=True)
+
+
+def too_long(tokens: int, row: int) -> OutOfMemory:
+    """The error of a text that does not fit in memory, at place `row`."""
+    return OutOfMemory(
+        f"A text of {tokens} tokens does not fit in memory even alone. Use a smaller encoder or a machine with more.",
+        row=row,
+    )
 
 
 @dataclass(frozen=True)

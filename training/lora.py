@@ -31,6 +31,8 @@ def adapters(encoder: LayeredEncoder) -> Iterator[None]:
     with warnings.catch_warnings():
         # peft still asks for a name that transformers is giving up.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+        # What it then does by itself: weights of GPT-2's kind of linear layer lie the other way round.
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
         adapted = get_peft_model(encoder.model, config)
     try:
         yield

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from training.calibration import fit_temperature, log_softmax
 from training.errors import NotFinite
-from training.layered_encoder import LayeredEncoder, Readings, in_batches
+from training.layered_encoder import LayeredEncoder, Readings, in_batches, too_long
 from training.out_of_memory import free_memory, is_out_of_memory
 from training.scoring.views import View
 
@@ -198,8 +198,10 @@ def _step(encoder: LayeredEncoder, head: Any, view: View, batch: Task, optimizer
             optimizer.step()
             return total, micro
         except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error) or micro == 1:
+            if not is_out_of_memory(error):
                 raise
+            if micro == 1:
+                raise too_long(max(len(ids) for ids in batch.readings.tokens), start) from error
         micro = -(-min(micro, len(batch)) // 2)
         optimizer.zero_grad(set_to_none=True)
         free_memory()

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 WarmStart = Literal["cold", "head", "weights", "shrink-perturb"]
 WARM_STARTS: tuple[WarmStart, ...] = get_args(WarmStart)
 
+CALLED = {
+    "encoder_revision": "encoder",
+    "frozen": "number of layers that move",
+    "asked_members": "number of members",
+    "warm_start": "way to begin",
+    "dealt": "way to leave labels out",
+}
 KEPT = 0.5
 """How much of the way from the pretrained weights to those of the last round is kept."""
 NOISE = 0.01
@@ -47,7 +54,7 @@ def why_not(start: object, wanted: dict[str, object]) -> str | None:
         return "the earlier model is of another kind"
     for name, value in wanted.items():
         if start.recipe.get(name) != value:
-            return f"the earlier model has another {name.replace('_', ' ')}"
+            return f"the earlier model has another {CALLED.get(name, name)}"
     return None
 
 

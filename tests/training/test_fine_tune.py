@@ -13,6 +13,7 @@ from tests.training.labelled_words import CLASSES, some_examples
 from training import layered_encoder, member_fit
 from training.class_weights import class_weights
 from training.encoder import Encoder
+from training.errors import OutOfMemory
 from training.fine_tune import FineTune, Schedule
 from training.fine_tuned import FineTuned, averaged
 from training.layered_encoder import LayeredEncoder
@@ -154,8 +155,35 @@ def test_one_text_that_does_not_fit_is_said() -> None:
     def run(_: np.ndarray) -> None:
         raise MemoryError
 
-    with pytest.raises(MemoryError):
-        layered_encoder.in_batches(run, [[1], [2]])
+    with pytest.raises(OutOfMemory, match="A text of 3 tokens does not fit"):
+        layered_encoder.in_batches(run, [[1, 1, 1], [2]])
+
+
+def test_a_step_that_does_not_fit_with_one_text_is_said(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", full)
+    with pytest.raises(OutOfMemory, match="smaller encoder"):
+        FineTune(CLASSES, encoder, SHORT, view="sentence").fit(some_examples(12), seed=0)
+
+
+@pytest.mark.parametrize("trouble", [training.NotFinite("The loss became NaN."), OutOfMemory("No room.", row=0)])
+def test_auto_does_without_a_fine_tune_that_fails_and_says_so(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    from training import auto
+
+    class Fails(FineTune):
+        def fit(self, *_: object, **__: object):  # type: ignore[no-untyped-def]
+            raise trouble
+
+    monkeypatch.setattr(auto, "FEWEST_LABELS", 0)
+    monkeypatch.setattr(auto, "LABELS_A_CLASS", 0)
+    monkeypatch.setattr(auto, "GOOD_ENOUGH", 2.0)
+    rung = auto.Auto(CLASSES, encoder, lambda view: Fails(CLASSES, encoder, view=view))
+    fitted = rung.fit(some_examples(24), seed=0)
+    assert fitted.recipe["why"].endswith(f"The fine-tune was given up: {trouble}")
 
 
 def test_another_error_than_memory_is_not_taken_for_it(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,8 @@ def read_encoder(folder: EncoderFolder) -> Any:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EncoderError(f'[training] encoder "{folder.name}" cannot be read: {first_line(error)}') from error
     require_weights(folder, told["missing_keys"])
-    if model.config.is_encoder_decoder or model.main_input_name != "input_ids":
+    wide = getattr(model.config, "hidden_size", None)  # a model of texts and images has one for each
+    if model.config.is_encoder_decoder or model.main_input_name != "input_ids" or wide is None:
         raise EncoderError(
             f'[training] encoder "{folder.name}" is a {type(model).__name__}, which makes no vector of a text alone; '
             "take an encoder of texts, such as a BERT."
