@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from active_learning.belief_now import trusted
+from active_learning.chunks import row_slices
 from active_learning.learning_set import LearningSet, read_learning_set
 from active_learning.proof import Proof, agreement_with_current, prove
 from active_learning.rung_now import RungNow, rung_now
@@ -32,6 +33,10 @@ Say = Callable[[str], None]
 
 ON_VECTORS = ("probe", "propagation", "self-training", "semi-supervised")
 """What fits in seconds, on vectors that are there already."""
+
+
+SCORED_AT_ONCE = 20_480
+"""Records; enough of them that the encoder measures which way is the fastest."""
 
 
 class NothingToMeasureWith(RequestError):
@@ -66,8 +71,9 @@ def fit_model(
 ) -> models.Model:
     """Fit the project's model on what is labelled now, keep it, and keep what it says of every record.
 
-    The model is named by its snapshot, rung, encoder and seed: fitting the same again, after a kill too, gives the same
-    model, and loads it where it lies already.
+    The model is named by its snapshot, rung, encoder and seed, and by the model of the labels before, which decides how
+    far each label is trusted: fitting the same again, after a kill too, gives the same model, and loads it where it
+    lies already.
 
     Raises:
         NothingLabelled: No record has a label.
@@ -78,7 +84,8 @@ def fit_model(
     encoder = Encoder(settings.encoder, StoredVectors(store))
     waiting = waiting_inputs(store)
     now = rung_now(store, folder, settings, encoder.key, snapshot.snapshot_id)
-    model_id = _model_id(snapshot.snapshot_id, schema, settings, encoder.key, waiting, now)
+    before = _of_before(store, snapshot.snapshot_id)
+    model_id = _model_id(snapshot.snapshot_id, schema, settings, encoder.key, waiting, now, before)
     path = folder / "models" / model_id
     store.let_go()
     if path.exists():
@@ -87,7 +94,7 @@ def fit_model(
         say(f"Fitting {settings.model} on {len(learning.train)} labels.")
         rung = now.classifier(schema.classes, settings.encoder, store)
         start = now.start(folder, store)
-        train = trusted(store, schema, learning.train, models.current_model(store))
+        train = trusted(store, schema, learning.train, before)
         store.let_go()
         fitted = rung.fit(train, seed=settings.seed, unlabelled=waiting, start=start)
         if "why" in fitted.recipe:
@@ -148,15 +155,28 @@ def waiting_inputs(store: Store) -> Inputs:
     waiting = set(pool.pool(store)["record_id"].to_pylist())
     everything = _everything(store)
     rows = [row for row, one in enumerate(everything.ids.tolist()) if one in waiting]
-    return Inputs(everything.ids[rows], [everything.texts[row] for row in rows], everything.content_hashes[rows])
+    return everything.take(np.array(rows, dtype=np.int64))
 
 
 def _model_id(
-    snapshot_id: str, schema: LabelSchema, settings: LearningSettings, encoder: str, waiting: Inputs, now: RungNow
+    snapshot_id: str,
+    schema: LabelSchema,
+    settings: LearningSettings,
+    encoder: str,
+    waiting: Inputs,
+    now: RungNow,
+    before: models.Model | None,
 ) -> str:
+    judge = None if before is None else before.model_id
     learned_from = hashlib.sha256("\n".join(sorted(waiting.ids.tolist())).encode()).hexdigest()
-    facts = [snapshot_id, schema.hash, settings.model, encoder, settings.seed, learned_from, *now.facts]
+    facts = [snapshot_id, schema.hash, settings.model, encoder, settings.seed, learned_from, judge, *now.facts]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _of_before(store: Store, snapshot_id: str) -> models.Model | None:
+    """The newest model of other labels than these: the same one before and after a fit on them."""
+    others = [one for one in models.models(store) if one.snapshot_id != snapshot_id]
+    return others[-1] if others else None
 
 
 def _everything(store: Store) -> Inputs:
@@ -171,15 +191,24 @@ def _everything(store: Store) -> Inputs:
 
 
 def score_pool(store: Store, folder: Path) -> None:
-    """Let the current model speak of records that came after it was fitted."""
+    """Let the current model speak of records that came after it was fitted, and of those alone.
+
+    What it says is kept after every `SCORED_AT_ONCE` records, so that a scoring that was killed goes on.
+    """
     current = models.current_model(store)
     if current is None:
         return
-    known, _ = predictions.predictions(store, current.model_id)
-    waiting = set(pool.pool(store)["record_id"].to_pylist()) - set(known)
-    if waiting:
-        said = load(folder / current.path, cache=StoredVectors(store)).predict(_everything(store))
-        predictions.write_predictions(store, current.model_id, said.ids.tolist(), said.probabilities)
+    known = set(predictions.predictions(store, current.model_id)[0])
+    if known.issuperset(pool.pool(store)["record_id"].to_pylist()):
+        return
+    everything = _everything(store)
+    new = np.array([row for row, one in enumerate(everything.ids.tolist()) if one not in known], dtype=np.int64)
+    model = load(folder / current.path, cache=StoredVectors(store))
+    for rows in row_slices(len(new), at_once=SCORED_AT_ONCE):
+        some = everything.take(new[rows])
+        store.let_go()
+        said = model.predict(some)
+        predictions.add_predictions(store, current.model_id, said.ids.tolist(), said.probabilities)
 
 
 def evaluate_model(
@@ -192,6 +221,9 @@ def evaluate_model(
     """
     assert model.snapshot_id is not None
     learning = read_learning_set(store, schema, model.snapshot_id)
+    # What is compared is how labels were chosen: the control arm's are trusted as the model's own are.
+    control_arm = trusted(store, schema, learning.control, _of_before(store, model.snapshot_id))
+    learning = replace(learning, control=control_arm)
     if not len(learning.holdout):
         raise NothingToMeasureWith(
             "No labelled record is held out, so nothing can be measured. Set [rounds] holdout and run a round, "

@@ -135,6 +135,9 @@ def _score(bench: Bench, current: rounds.Round) -> rounds.Round:
 
 
 def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
+    # Records may have come since, where the round stopped here and goes on later.
+    keep_up(bench.store, bench.curation)
+    score_pool(bench.store, bench.folder)
     candidates = pool.pool(bench.store)
     model = models.current_model(bench.store)
     changed = draw_changed(candidates, bench.schema, bench.settings, current.size)

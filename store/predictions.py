@@ -31,6 +31,12 @@ def write_predictions(store: Store, model_id: str, ids: Sequence[str], probabili
         )
 
 
+def add_predictions(store: Store, model_id: str, ids: Sequence[str], probabilities: np.ndarray) -> None:
+    """Keep what a model says of more records, none of which it has spoken of: float (N, K)."""
+    with store.transaction() as db, store.table("more_predictions", _batch(ids, probabilities)):
+        db.execute("INSERT INTO predictions SELECT $1, record_id, probabilities FROM more_predictions", [model_id])
+
+
 def predictions(store: Store, model_id: str) -> tuple[list[str], np.ndarray]:
     """What a model said: record ids (N,) in order, and probabilities float64 (N, K)."""
     return _read(store, "predictions", model_id)

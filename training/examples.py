@@ -124,6 +124,10 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def take(self, rows: NDArray[np.int64]) -> "Inputs":
+        """The inputs of these rows, in this order."""
+        return Inputs(self.ids[rows], [self.texts[row] for row in rows], self.content_hashes[rows])
+
 
 @dataclass(frozen=True)
 class Predictions:

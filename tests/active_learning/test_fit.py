@@ -18,6 +18,7 @@ from store.label_schema import LabelSchema
 from store.records import add_records, records
 from tests.tiny_project import CLASSES, letters, write_csv, write_encoder
 from training.errors import TooFewLabels
+from training.frozen.rung import FittedFrozen
 
 SCHEMA = LabelSchema("text-classification", CLASSES)
 LETTERS = letters(80)
@@ -148,3 +149,24 @@ def test_records_that_came_after_the_fit_are_spoken_of_before_a_choice(store, se
     assert CLASSES[int(after[late].argmax())] == "billing"
     for one, said in before.items():
         np.testing.assert_allclose(after[one], said, atol=1e-5)
+
+
+def test_only_records_that_came_after_the_fit_are_scored_and_a_killed_scoring_goes_on(store, settings, monkeypatch):
+    bring_in(store, labelled=40)
+    fit(store, replace(settings, model="probe"))
+    add_records(store, pa.table({"text": [f"the invoice {n}" for n in range(9)]}), source_name="late")
+    scored: list[int] = []
+    predict = FittedFrozen.predict
+
+    def killed_in_the_third(self, inputs):
+        scored.append(len(inputs))
+        if len(scored) == 3:
+            raise KeyboardInterrupt
+        return predict(self, inputs)
+
+    monkeypatch.setattr(FittedFrozen, "predict", killed_in_the_third)
+    monkeypatch.setattr("active_learning.fit.SCORED_AT_ONCE", 4)
+    with pytest.raises(KeyboardInterrupt):
+        score_pool(store, store.path.parent)
+    score_pool(store, store.path.parent)
+    assert scored == [4, 4, 1, 1]
