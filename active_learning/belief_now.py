@@ -51,24 +51,25 @@ def known_now(store: Store, schema: LabelSchema, model: models.Model | None) -> 
 
 
 def trusted(store: Store, schema: LabelSchema, examples: Examples, model: models.Model | None) -> Examples:
-    """The examples with the trust in each label as their weights: how likely it is right, for all that is known.
+    """The examples as a fit should take them: each label with the trust in it as its weight, for all that is known.
 
-    A label like most weighs 1, one that is rather wrong hardly anything. One that was looked at again is trusted as its
-    own quality says. `model` is the one of before: it was not fitted on what was labelled since, and of the rest its
-    out-of-fold probabilities are taken. Without a model, or where one person alone gave imported labels, they differ
-    only by who answered.
+    A label like most weighs 1, one that is rather wrong hardly anything. Where people disagree, the label is the
+    likeliest of those that they gave; the store keeps what they voted, since what is measured with must not lean on a
+    model. One that was looked at again stands, and is trusted as its own quality says. `model` is the one of before:
+    it was not fitted on what was labelled since, and of the rest its out-of-fold probabilities are taken. Without a
+    model, or where one person alone gave imported labels, they differ only by who answered.
     """
     known = known_now(store, schema, model)
-    if known is None:
+    if known is None or not len(examples):
         return examples
-    trust = known.belief.trust(examples.ids, examples.labels)
-    place = {name: row for row, name in enumerate(examples.ids.tolist())}
-    for row in labels.labels(store).select(["record_id", "quality", "method"]).to_pylist():
-        if row["method"] == LOOKED_AGAIN and row["record_id"] in place:
-            trust[place[row["record_id"]]] = row["quality"]
-    if not len(examples):
-        return examples
-    return replace(examples, weights=np.clip(trust / np.median(trust), LEAST_TRUST, 1.0))
+    kept = labels.labels(store).select(["record_id", "quality", "method"]).to_pylist()
+    looked_at = {row["record_id"]: row["quality"] for row in kept if row["method"] == LOOKED_AGAIN}
+    again = np.array([name in looked_at for name in examples.ids.tolist()])
+    believed = np.where(again, examples.labels, known.belief.likeliest(examples.ids, examples.labels))
+    trust = known.belief.trust(examples.ids, believed)
+    trust[again] = [looked_at[name] for name in examples.ids[again].tolist()]
+    weights = np.clip(trust / np.median(trust), LEAST_TRUST, 1.0)
+    return replace(examples, labels=believed, weights=weights)
 
 
 def _given(answers: Answers) -> GivenAnswers:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from active_learning.belief_now import LEAST_TRUST
 from active_learning.budget.belief import Belief, GivenAnswers, believe
 from active_learning.budget.gains import gain_of_second_opinion
 from active_learning.draw import Drawn, draw_round
@@ -241,11 +242,12 @@ def labels_of(arm: str, belief: Belief, names: NDArray[np.str_]) -> tuple[Ints, 
     for person in range(given.shape[1]):
         rows = np.flatnonzero(given[:, person] >= 0)
         votes[rows, given[rows, person]] += 1
+    voted = (votes + 1e-3 * posterior).argmax(axis=1)
     if arm in BELIEVING:
-        labels = np.where(votes > 0, posterior, -1.0).argmax(axis=1)
-        return labels, np.maximum(posterior[np.arange(len(labels)), labels], 0.02)
+        labels = belief.likeliest(names, voted)
+        return labels, np.maximum(belief.trust(names, labels), LEAST_TRUST)
     # Of equally many votes the likelier class: cleanlab and any sensible majority do no worse.
-    return (votes + 1e-3 * posterior).argmax(axis=1), np.ones(len(votes))
+    return voted, np.ones(len(votes))
 
 
 def out_of_fold(

@@ -28,6 +28,8 @@ MOST_ACCURATE = 0.99
 EM_STEPS = 30
 NEAR_SHARE = 0.5
 """So much of what people get wrong goes to the classes that the model takes for the right one."""
+LEAST_BETTER = 1e-9
+"""Classes whose likelihoods differ by less are equally likely."""
 LEAST = 1e-3
 """No class is thought less likely than this by the model alone: it has not seen everything."""
 
@@ -91,12 +93,31 @@ class Belief:
 
     def trust(self, ids: Strings, labels: Ints) -> Floats:
         """(N,) how likely the label (N,) of each record `ids` (N,) is right; of a record that nobody answered, 1."""
-        place = {name: row for row, name in enumerate(self.ids.tolist())}
-        rows = np.array([place.get(name, -1) for name in ids.tolist()], dtype=np.int64)
+        rows = self._rows(ids)
         known = rows >= 0
         trust = np.ones(len(ids))
         trust[known] = self.posterior[rows[known], labels[known]]
         return trust
+
+    def likeliest(self, ids: Strings, labels: Ints) -> Ints:
+        """(N,) the likeliest class that somebody gave each record `ids` (N,): its label (N,) of several that are
+        equally likely, and of a record that nobody answered."""
+        rows = self._rows(ids)
+        found = np.array(labels, dtype=np.int64)
+        known = np.flatnonzero(rows >= 0)
+        named = np.zeros((len(self.ids), len(self.mistakes)), dtype=bool)
+        at, person = np.nonzero(self.given >= 0)
+        named[at, self.given[at, person]] = True
+        support = np.where(named, self.posterior, -1.0)[rows[known]]
+        best = support.max(axis=1, initial=-1.0)
+        better = best > support[np.arange(len(known)), found[known]] + LEAST_BETTER
+        found[known[better]] = support[better].argmax(axis=1)
+        return found
+
+    def _rows(self, ids: Strings) -> Ints:
+        """(N,) the row of each record; -1 of one that nobody answered."""
+        place = {name: row for row, name in enumerate(self.ids.tolist())}
+        return np.array([place.get(name, -1) for name in ids.tolist()], dtype=np.int64)
 
 
 def believe(

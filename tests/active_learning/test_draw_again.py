@@ -220,6 +220,13 @@ def test_a_wrong_label_weighs_less_in_the_fit(store):
     assert np.delete(weights, 9).min() > 0.9
 
 
+def test_where_people_disagree_a_fit_takes_what_is_believed(store):
+    ids = ids_of(store)
+    given = np.array([(i + (i < 4)) % 3 for i in range(N)])  # by ann; ben and the model say otherwise of the first four
+    examples = Examples(np.array(ids), ["x"] * N, given)
+    assert trusted(store, SCHEMA, examples, models.current_model(store)).labels.tolist() == [i % 3 for i in range(N)]
+
+
 def test_what_was_imported_is_trusted_as_it_is_where_nothing_is_known(tmp_path):
     with Store(tmp_path / "none.duckdb") as store:
         examples = Examples(np.array(["a"]), ["x"], np.array([0]))

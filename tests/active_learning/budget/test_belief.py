@@ -61,6 +61,24 @@ def test_a_label_that_the_model_denies_is_trusted_less():
     assert trust[~right].mean() < 0.6
 
 
+def test_where_two_disagree_the_model_and_their_care_decide_among_what_they_said():
+    names, truth, answers = crowd(400, (0.05, 0.3), each=2)
+    said = model_of(truth, 0.8)
+    found = believe(answers, K, model_ids=names, probabilities=said)
+    careless = answers.classes[answers.annotators == "p1"]
+    likeliest = found.likeliest(names, careless)
+    given = np.stack([answers.classes[answers.annotators == "p0"], careless], axis=1)
+    assert (likeliest[:, None] == given).any(axis=1).all(), "a class that nobody gave is nobody's answer"
+    assert (likeliest == truth).mean() > max(0.94, (careless == truth).mean())
+
+
+def test_of_equally_likely_answers_the_label_stands_and_so_does_one_that_nobody_gave():
+    found = believe(GivenAnswers(["a", "a"], ["p", "q"], [1, 3]), K)
+    ids = np.array(["a", "z"])
+    for label in (1, 3):
+        assert found.likeliest(ids, np.array([label, 2])).tolist() == [label, 2]
+
+
 def test_two_who_agree_are_believed_more_than_one():
     answers = GivenAnswers(["a", "a", "b"], ["p", "q", "p"], [1, 1, 2])
     found = believe(answers, K)
