@@ -27,16 +27,17 @@ NOTHING = ReportFacts(
     suspicions=[],
     issue_states={},
 )
-ONE_RECORD = {
-    "x": [500],
-    "y": [500],
-    "what": [1],
-    "round": [1],
-    "label": [0],
-    "said": [1],
-    "sure": [70],
-    "verdict": [-1],
-    "text": [HOSTILE],
+# One that was asked about, in the middle, and one of the pool of which nothing is known, in a corner.
+RECORDS = {
+    "x": [500, 100],
+    "y": [500, 100],
+    "what": [1, 0],
+    "round": [1, 0],
+    "label": [0, -1],
+    "said": [1, -1],
+    "sure": [70, -1],
+    "verdict": [-1, -1],
+    "text": [HOSTILE, "of the pool"],
 }
 
 
@@ -50,7 +51,9 @@ def opened(tmp_path: Path) -> Iterator[tuple]:
     except BrowserMissing as error:
         pytest.skip(str(error))
     curve = [{"arm": "chosen by the model", "round": 1, "labels": 9, "accuracy": 0.5, "low": 0.4, "high": 0.6}]
-    facts = replace(NOTHING, curve=curve, picture=PoolPicture(columns=ONE_RECORD, method="pca", known=1))
+    labelled = [{"label": HOSTILE, "split": "train", "records": 34}]
+    picture = PoolPicture(columns=RECORDS, method="pca", known=1, in_pool=1, of_pool=1)
+    facts = replace(NOTHING, curve=curve, label_rows=labelled, picture=picture)
     page = render(facts, LabelSchema("text-classification", (HOSTILE, "b")), name=HOSTILE, description=HOSTILE)
     (tmp_path / "report.html").write_text(page, encoding="utf-8")
     dialogs: list[str] = []
@@ -64,17 +67,31 @@ def opened(tmp_path: Path) -> Iterator[tuple]:
         browser.close()
 
 
+def point_at_the_map(window, right: float, down: float) -> str:
+    """What is told of the place that lies so far to the right and down on the map of the rounds, as shares of it."""
+    canvas = window.locator("#chart-rounds-map canvas")
+    canvas.scroll_into_view_if_needed()
+    box, margin = canvas.bounding_box(), 17  # Vega's padding, and that of the scale
+    width, height = (box[side] - 2 * margin for side in ("width", "height"))
+    window.mouse.move(box["x"] + margin + right * width, box["y"] + margin + down * height)
+    window.wait_for_selector("#vg-tooltip-element.visible")
+    return window.locator("#vg-tooltip-element").inner_text()
+
+
 def test_charts_are_drawn_and_what_one_points_at_is_read_as_text(opened):
     window, dialogs = opened
     window.wait_for_selector("#chart-curve svg path")
-    canvas = window.locator("#chart-rounds-map canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    window.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    window.wait_for_selector("#vg-tooltip-element.visible")
-    assert HOSTILE in window.locator("#vg-tooltip-element").inner_text()
+    told = point_at_the_map(window, 0.5, 0.5)
+    assert told.startswith(HOSTILE)
+    assert "the model says" in told
     assert window.locator("#vg-tooltip-element img").count() == 0
     assert dialogs == []
+
+
+def test_what_is_not_known_of_a_record_is_not_told(opened):
+    window, _ = opened
+    told = point_at_the_map(window, 0.1, 0.9)
+    assert " ".join(told.split()) == "of the pool it is in the pool"
 
 
 def test_a_narrow_window_scrolls_in_one_direction_only(opened):
@@ -82,5 +99,6 @@ def test_a_narrow_window_scrolls_in_one_direction_only(opened):
     window.set_viewport_size({"width": 400, "height": 800})
     window.reload()
     window.wait_for_selector("#chart-rounds-map canvas")
+    window.wait_for_selector("#chart-labels svg")
     wide = json.loads(window.evaluate("JSON.stringify(document.documentElement.scrollWidth)"))
     assert wide <= 400

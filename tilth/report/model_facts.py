@@ -9,16 +9,19 @@ import numpy as np
 from store.models import Model
 from tilth.report.judged import Judged
 
+# What several rungs that speak together are called.
+ENSEMBLE = "ensemble"
+
 
 @dataclass(frozen=True)
 class ModelFacts:
     """The current model.
 
     Attributes:
-        rung: What it is, such as `probe`; `asked` is what the project file asked for, such as `auto`.
+        rung: What it is, such as `probe` or, where rungs speak together, `probe with fine-tune`; `asked` is what the
+            project file asked for, such as `auto`.
         why: Why that rung was taken, one line; empty where nobody had to choose.
-        compared: What was compared for it: rung, accuracy, log_loss, cost, heads (of how many classifiers it takes the
-            mean), taken.
+        compared: What was compared for it: rung, accuracy, log_loss, cost (in multiplications), taken.
         losses: epoch, part (`training`, `validation`), loss; nothing for a model without epochs.
         diagnosis: Whether it over- or underfits, one line.
         temperature, ece_before, ece_after: How its probabilities were calibrated, out of fold; None where not known.
@@ -44,16 +47,11 @@ class ModelFacts:
         """Whether it is known what the rungs cost."""
         return any(row.get("cost") is not None for row in self.compared)
 
-    @property
-    def has_heads(self) -> bool:
-        """Whether it is known of how many classifiers on one encoder each rung takes the mean."""
-        return any(row.get("heads") is not None for row in self.compared)
-
 
 def model_facts(model: Model, judged: Judged) -> ModelFacts:
     """What is kept of a fitted model, as far as its rung keeps it."""
     recipe = model.recipe
-    taken = model.rung
+    taken = " with ".join(_members(model))
     calibrated = {**(model.calibration or {}), **(recipe.get("calibration") or {})}
     losses = recipe.get("losses") or {}
     return ModelFacts(
@@ -62,7 +60,7 @@ def model_facts(model: Model, judged: Judged) -> ModelFacts:
         encoder=model.encoder,
         labels=recipe.get("labels"),
         why=str(recipe.get("why") or ""),
-        compared=_compared(recipe.get("cross_validated") or {}, taken),
+        compared=_compared(recipe.get("cross_validated") or {}, taken, _members(model)[0]),
         losses=_loss_rows(losses),
         diagnosis=str(recipe.get("diagnosis") or losses.get("diagnosis") or ""),
         temperature=_number(calibrated.get("temperature")),
@@ -84,11 +82,19 @@ def _loss_rows(losses: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:
     ]
 
 
-def _compared(cross_validated: Mapping[str, Mapping[str, Any]], taken: str) -> list[dict[str, Any]]:
+def _members(model: Model) -> list[str]:
+    """The rungs that the model consists of; most often one."""
+    members = model.recipe.get("members") if model.rung == ENSEMBLE else None
+    return [str(one) for one in members or (model.rung,)]
+
+
+def _compared(cross_validated: Mapping[str, Mapping[str, Any]], taken: str, beside: str) -> list[dict[str, Any]]:
+    """The rungs, the best first; one that is named only by what joins another is given both names."""
+    named = {f"{beside} {rung}" if rung.startswith("with ") else rung: row for rung, row in cross_validated.items()}
     rows = [
         {"rung": rung, "taken": rung == taken}
-        | {name: _number(figures.get(name)) for name in ("accuracy", "log_loss", "cost", "heads")}
-        for rung, figures in cross_validated.items()
+        | {name: _number(figures.get(name)) for name in ("accuracy", "log_loss", "cost")}
+        for rung, figures in named.items()
     ]
     return sorted(rows, key=lambda row: (row["accuracy"] is None, -(row["accuracy"] or 0.0), str(row["rung"])))
 

@@ -44,6 +44,25 @@ def test_the_rungs_that_were_compared_stand_by_accuracy_with_the_one_that_was_ta
     assert (found.rung, found.asked, found.why) == ("lora", "auto", "It leads.")
 
 
+def test_rungs_that_speak_together_are_named_by_both_and_marked_as_taken():
+    compared = {name: {"accuracy": 0.8, "log_loss": 0.6} for name in ("probe", "propagation", "fine-tune")}
+    compared["with fine-tune"] = {"accuracy": 0.9, "log_loss": 0.4}
+    recipe = {"asked_for": "auto", "members": ["propagation", "fine-tune"], "cross_validated": compared}
+    found = model_facts(model(recipe, rung="ensemble"), Judged())
+    assert found.rung == "propagation with fine-tune"
+    assert [row["rung"] for row in found.compared if row["taken"]] == ["propagation with fine-tune"]
+
+
+def test_a_committee_that_was_tried_beside_the_taken_rung_is_named_by_both():
+    compared = {name: {"accuracy": 0.8, "log_loss": 0.6} for name in ("probe", "fine-tune", "with fine-tune")}
+    found = model_facts(model({"asked_for": "auto", "cross_validated": compared}, rung="probe"), Judged())
+    assert {row["rung"]: row["taken"] for row in found.compared} == {
+        "probe": True,
+        "fine-tune": False,
+        "probe with fine-tune": False,
+    }
+
+
 def test_losses_are_rows_by_epoch_and_the_diagnosis_is_found():
     losses = {"training": [1.0, 0.5], "validation": [1.1, float("nan")], "diagnosis": "It overfits."}
     found = model_facts(model({"losses": losses}), Judged())

@@ -75,7 +75,7 @@ def page():
             labels=50,
             why=f"lora leads by 2 points {HOSTILE}",
             compared=[
-                {"rung": "lora", "accuracy": 0.81, "log_loss": 0.5, "cost": 41.0, "taken": True},
+                {"rung": "lora", "accuracy": 0.81, "log_loss": 0.5, "cost": 4.1e7, "taken": True},
                 {"rung": HOSTILE, "accuracy": None, "log_loss": None, "cost": 0.1, "taken": False},
             ],
             losses=[{"epoch": 1, "part": "training", "loss": 1.2}, {"epoch": 1, "part": "validation", "loss": 1.3}],
@@ -130,9 +130,11 @@ def test_every_picture_has_its_place(page):
 
 
 def test_why_a_rung_was_taken_stands_there_with_what_it_was_compared_with(page):
-    assert "<p>lora, which <code>auto</code> took, fitted on 50 labels. lora leads by 2 points" in page
+    assert (
+        "<p><b>lora</b>, the rung that <code>auto</code> took, fitted on 50 labels. Why: lora leads by 2 points" in page
+    )
     assert re.search(
-        r'<td>lora</td><td class="n">0.810</td><td class="n">0.500</td><td class="n">41</td><td>taken', page
+        r'<td>lora</td><td class="n">0.810</td><td class="n">0.500</td><td class="n">0.04</td><td>taken', page
     )
 
 
