@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from training.vector_cache import VectorCache
 
 NAME = "ensemble"
+TOLD = ("view", "losses", "warm_start", "began")
+"""What members found out that the ensemble's recipe tells too."""
 LEAST = 1e-6
 """No member takes a class for less likely than this: one that is wrong and sure would outvote all others."""
 
@@ -96,9 +98,7 @@ def together(members: Sequence["FittedModel"], examples: Examples, seed: int) ->
         },
         "seed": seed,
         "labels": len(examples),
-        **dict[str, Any](
-            {name: one.recipe[name] for one in members for name in ("view", "losses") if name in one.recipe}
-        ),
+        **{name: one.recipe[name] for one in members for name in TOLD if name in one.recipe},
     }
     return Ensemble(tuple(members), recipe, Predictions(examples.ids, said))
 

@@ -125,21 +125,18 @@ class FineTuned:
         return Predictions(inputs.ids, probabilities, vectors, members if len(self.members) > 1 else None)
 
     def save(self, folder: Path, card: "CardFacts | None" = None) -> None:
-        """Write an ordinary Hugging Face folder of the first member's encoder, `members.safetensors` with the heads and
-        what the other members changed, and what `training.load` needs besides."""
+        """Write a Hugging Face folder of the first member's encoder, without a head; `members.safetensors` with the
+        heads and what the other members changed, and what `training.load` needs besides."""
         from safetensors.torch import save_file
 
         from training.model_card import write_card
-        from training.model_folder import label_names, replacing, write_judged, write_recipe
+        from training.model_folder import replacing, write_judged, write_recipe
         from training.quiet import quiet_transformers
 
         with replacing(folder) as partial, quiet_transformers():
             self.encoder.set_weights(self.members[0].weights)
-            names = label_names(self.classes)
-            self.encoder.model.config.id2label, self.encoder.model.config.label2id = (
-                names["id2label"],
-                names["label2id"],
-            )
+            # Names of classes would let a head that has learnt nothing pass for ours, where transformers adds one.
+            self.encoder.model.config.id2label, self.encoder.model.config.label2id = {0: "LABEL_0"}, {"LABEL_0": 0}
             self.encoder.model.save_pretrained(partial)
             self.encoder.tokenizer.save_pretrained(partial)
             save_file(self._tensors(), partial / MEMBERS_FILE)

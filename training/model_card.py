@@ -13,26 +13,26 @@ from training.metrics import Metrics
 HUB_NAMES = {"accuracy": "accuracy", "macro_f1": "f1", "roc_auc": "roc_auc"}
 
 CHANGE_THE_ENCODER = ("lora", "fine-tune")
-USE_FINE_TUNED = """```python
+USE = """```python
 import training
 
 model = training.load("FOLDER")
 predictions = model.predict(training.Inputs(ids=["1"], texts=["a text"]))
 print(model.classes, predictions.probabilities)
 ```
-
-The folder is an ordinary Hugging Face encoder (`AutoModel.from_pretrained`); in `members.safetensors` lie the heads,
-and what the committee's other members changed.
 """
-USE_FROZEN = """```python
-import training
-
-model = training.load("FOLDER")
-predictions = model.predict(training.Inputs(ids=["1"], texts=["a text"]))
-print(model.classes, predictions.probabilities)
-```
-
-The classifier stands on the vectors of a frozen encoder; its heads are in `heads.safetensors`.
+USE_FINE_TUNED = """\
+`AutoModel.from_pretrained` gives the first member's encoder; in `members.safetensors` lie the heads, and what the
+committee's other members changed. `pipeline("text-classification")` cannot use it: it would put a head of its own,
+which has learnt nothing, on that encoder.
+"""
+USE_FROZEN = """\
+The classifier stands on the vectors of a frozen encoder; its heads are in `heads.safetensors`. transformers alone,
+with `AutoModel` or `pipeline`, cannot read it.
+"""
+USE_ENSEMBLE = """\
+Several models speak as one: each lies in a folder of its own, `0` and so on, with a card that says how to read it,
+and `tilth.json` has their weights. transformers alone, with `AutoModel` or `pipeline`, cannot read it.
 """
 
 
@@ -65,9 +65,14 @@ def write_card(folder: Path, classes: Sequence[str], recipe: dict[str, Any], fac
     parts = [f"---\n{_front_matter(recipe, facts)}\n---\n", f"# {facts.name}\n", _summary(classes, recipe, facts)]
     if facts.metrics is not None:
         parts.append(_figures(facts.metrics))
-    use = USE_FINE_TUNED if recipe["model"] in CHANGE_THE_ENCODER else USE_FROZEN
-    parts += ["## Use\n", use, "## How it was made\n", _made(recipe, facts)]
+    parts += ["## Use\n", USE, _use(recipe["model"]), "## How it was made\n", _made(recipe, facts)]
     (folder / "README.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _use(model: str) -> str:
+    if model in CHANGE_THE_ENCODER:
+        return USE_FINE_TUNED
+    return USE_ENSEMBLE if model == "ensemble" else USE_FROZEN
 
 
 def _front_matter(recipe: dict[str, Any], facts: CardFacts) -> str:

@@ -55,14 +55,10 @@ def _flush(folder: Path) -> None:
                 os.fsync(stream.fileno())
 
 
-def label_names(classes: Sequence[str]) -> dict[str, dict[str, int] | dict[int, str]]:
-    """`id2label` and `label2id`, as a Hugging Face configuration has them."""
-    return {"id2label": dict(enumerate(classes)), "label2id": {name: index for index, name in enumerate(classes)}}
-
-
 def write_config(folder: Path, classes: Sequence[str]) -> None:
     """Write `config.json` for a model that is no transformers model."""
-    _write(folder / "config.json", {"model_type": "tilth-heads", **label_names(classes)})
+    names = {"id2label": dict(enumerate(classes)), "label2id": {name: place for place, name in enumerate(classes)}}
+    _write(folder / "config.json", {"model_type": "tilth-heads", **names})
 
 
 def write_recipe(folder: Path, classes: Sequence[str], recipe: dict[str, Any]) -> None:

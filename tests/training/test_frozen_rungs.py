@@ -103,6 +103,12 @@ class TestEnsemble(RungContract):
         members = fitted.predict(TEST.inputs()).members
         assert members is not None and members.shape == (2, len(TEST), 4)
 
+    def test_its_card_says_where_the_members_lie(self, fitted: FittedModel, tmp_path: Path) -> None:
+        fitted.save(tmp_path / "m")
+        card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
+        assert "a folder of its own, `0`" in card and "heads.safetensors" not in card
+        assert (tmp_path / "m" / "0" / "README.md").is_file()
+
 
 def test_labels_of_the_pool_are_never_needed_and_labelled_texts_count_once(encoder: Encoder) -> None:
     examples = some_examples(30)
