@@ -17,6 +17,7 @@ import numpy as np
 from active_learning.learning_curves import CONTROL, Curves
 from active_learning.simulated_arm import Arm, Classifier, FittedModel, Played, play_arm
 from active_learning.simulated_corpus import Corpus, Schedule, SimulationError, hold_out, require_playable
+from active_learning.simulation_code import code_fingerprint
 from active_learning.simulation_log import Simulated, SimulationLog
 from active_learning.simulation_workers import play_in_processes
 from active_learning.strategies import strategy
@@ -98,7 +99,8 @@ def simulate(
         test: What every model is measured on. Without it, `held_out` of the corpus, drawn at random for each seed.
         held_out: The share of the corpus that is drawn to measure with.
         jobs: How many processes play, each with one thread; None: this one plays.
-        logs: A folder to keep each round in, a file for each rung; the same call goes on where it ended.
+        logs: A folder to keep each round in, a file for each rung; the same call by the same code goes on where it
+            ended.
         progress: Called at the start, with what the logs have, and after each round.
 
     Raises:
@@ -174,7 +176,8 @@ def _with_default_encoder(classifier: Classifier | None, corpus: Corpus) -> tupl
 def _log(play: Play, rung: str, folder: Path | None) -> SimulationLog:
     data = data_fingerprint(play)
     made = type(play.rungs[rung]())
-    fingerprint = hashlib.sha256(repr((data, rung, made.__module__, made.__qualname__)).encode()).hexdigest()
+    facts = (data, rung, made.__module__, made.__qualname__, code_fingerprint())
+    fingerprint = hashlib.sha256(repr(facts).encode()).hexdigest()
     about = Simulated(fingerprint, data[:16], rung, play.schedule.sizes, len(play.corpus))
     if folder is None:
         return SimulationLog(None, about)

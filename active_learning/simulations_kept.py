@@ -1,5 +1,6 @@
 """The simulations that a project keeps in `simulations/`, read again for whoever shows them."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class KeptSimulation:
 def kept_simulations(folder: Path) -> list[KeptSimulation]:
     """Every simulation in `folder` whose control arm is whole, the newest first; a file that is none is passed over.
 
+    Of several with one rung, which other code played, the newest counts.
     Strategies are left out of a simulation that were not played to the end with each rung and seed of the control arm.
     """
     by_data: dict[str, list[tuple[Simulated, list[Point]]]] = {}
@@ -33,9 +35,17 @@ def kept_simulations(folder: Path) -> list[KeptSimulation]:
             about, rounds = read_log(path)
         except (OSError, OtherSimulation):
             continue
-        by_data.setdefault(about.data, []).append((about, [played.point for played in rounds]))
-    kept = [_together(logs) for logs in by_data.values()]
+        points, logs = [played.point for played in rounds], by_data.setdefault(about.data, [])
+        if about.rung not in {newer.rung for newer, _ in logs} and _has_control(about, points):
+            logs.append((about, points))
+    kept = [_together(logs) for logs in by_data.values() if logs]
     return [one for one in kept if one is not None]
+
+
+def _has_control(about: Simulated, points: list[Point]) -> bool:
+    """Whether the control arm is whole under some seed."""
+    sizes = Counter(point.seed for point in points if point.strategy == CONTROL)
+    return any(played == len(about.sizes) for played in sizes.values())
 
 
 def _together(logs: list[tuple[Simulated, list[Point]]]) -> KeptSimulation | None:

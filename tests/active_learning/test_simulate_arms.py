@@ -8,6 +8,7 @@ import pytest
 
 from active_learning.learning_curves import CONTROL, Curves, Point
 from active_learning.simulate import Corpus, Schedule, SimulationError, simulate
+from active_learning.simulation_code import code_fingerprint
 from active_learning.simulation_vectors import FolderVectors
 from active_learning.simulations_kept import kept_simulations
 from tests.kill.simulate_run import CLASSES, SCHEDULE, FittedMeans, NearestMean, corpus
@@ -108,6 +109,30 @@ def test_kept_simulations_are_read_again_with_the_arms_that_are_whole(tmp_path):
         log.write_text("".join(lines[:-1]) + lines[-1][:20])
     (kept,) = kept_simulations(tmp_path)
     assert kept.curves.strategies == (CONTROL,)
+
+
+def test_what_other_code_played_is_played_anew_and_the_newest_is_shown(tmp_path, monkeypatch):
+    def play(code, noise):
+        monkeypatch.setattr("active_learning.simulate.code_fingerprint", lambda: code)
+        rungs = {"one": partial(NearestMean, noise)}
+        return simulate(corpus(), ("margin",), SCHEDULE, seeds=(0,), rungs=rungs, logs=tmp_path)
+
+    old, new = play("old", 0.0), play("new", 4.0)
+    assert set(old.points) != set(new.points), "nothing of the other code's is carried on"
+    logs = sorted(tmp_path.glob("*.jsonl"), key=lambda log: log.stat().st_mtime_ns)
+    assert len(logs) == 2
+    (kept,) = kept_simulations(tmp_path)
+    assert set(kept.curves.points) == set(new.points)
+    lines = logs[1].read_text().splitlines(keepends=True)
+    logs[1].write_text("".join(lines[:2]))  # begun, and killed before the control arm was whole
+    (kept,) = kept_simulations(tmp_path)
+    assert set(kept.curves.points) == set(old.points)
+
+
+def test_the_code_is_the_same_for_every_call_and_is_not_that_of_other_libraries(monkeypatch):
+    assert code_fingerprint() == code_fingerprint()
+    monkeypatch.setattr("active_learning.simulation_code.version", lambda library: "0.0")
+    assert code_fingerprint.__wrapped__() != code_fingerprint()
 
 
 def test_a_band_is_students_interval_over_the_seeds():
