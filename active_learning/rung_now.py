@@ -21,7 +21,7 @@ class RungNow:
 
     Attributes:
         name: The rung, or `auto`.
-        tuned: The settings that `tilth tune` found for it; empty where it found none.
+        tuned: The settings that `tilth tune` found for it, or for the fine-tune that `auto` tries; empty where none.
         warm_start: Where a fit begins.
         before: The id of the model that it begins from; None for a cold start.
         tracking: Who is told of losses.
@@ -61,7 +61,8 @@ def rung_now(store: Store, folder: Path, settings: LearningSettings, encoder: st
 
     A warm start begins from the newest model of another snapshot: fitting the same again gives the same.
     """
-    found = read_tuned(tuning_folder(folder), settings.model, encoder)
+    # `auto` chooses the settings of frozen rungs at each fit anyway; those of a fine-tune would take too long.
+    found = read_tuned(tuning_folder(folder), "fine-tune" if settings.model == "auto" else settings.model, encoder)
     before = None
     if settings.warm_start != "cold":
         others = [model.model_id for model in models.models(store) if model.snapshot_id != snapshot_id]

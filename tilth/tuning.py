@@ -32,23 +32,28 @@ def tune_project(
     settings = learning_settings(project)
     name = model or settings.model
     if name == "auto":
-        raise NothingToTune('[training] model = "auto" chooses anew at each fit; name one: tilth tune --model probe')
+        raise NothingToTune(
+            '[training] model = "auto" chooses among models whose settings differ; name the one to tune: '
+            "`tilth tune --model fine-tune` is used by auto too."
+        )
     folder = tuning_folder(project.folder)
     if forget:
         found = forget_tuned(folder, name)
         yield f"What was found for {name} is forgotten." if found else f"Nothing was found for {name} yet."
         return
     yield from _tune(project, name, trials, advance)
-    if name != settings.model:
+    if name != settings.model and (name, settings.model) != ("fine-tune", "auto"):
         yield f'It is used where the project file has [training] model = "{name}".'
 
 
 def _tune(project: Project, name: str, trials: int, advance: Callable[[int, int], None] | None) -> Iterator[str]:
+    from active_learning.belief_now import trusted
     from active_learning.fit import waiting_inputs
     from active_learning.learning_set import read_learning_set
     from active_learning.rung_now import tuning_folder
     from labeling.resolve import resolve_labels
     from store.embeddings import StoredVectors
+    from store.models import current_model
     from store.snapshots import take_snapshot
     from training.encoder import Encoder
     from training.tuning import tune
@@ -59,10 +64,12 @@ def _tune(project: Project, name: str, trials: int, advance: Callable[[int, int]
         snapshot = take_snapshot(store, project.schema)
         learning = read_learning_set(store, project.schema, snapshot.snapshot_id)
         waiting = waiting_inputs(store)
+        # As far as each label was trusted in the last fit, so that a stopped study goes on with the same.
+        train = trusted(store, project.schema, learning.train, current_model(store))
         store.let_go()
         found = tune(
             name,
-            learning.train,
+            train,
             Encoder(settings.encoder, StoredVectors(store)),
             project.schema.classes,
             trials,

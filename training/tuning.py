@@ -7,6 +7,7 @@ from a seed of its own, so that it goes on as it would have. `classifier(..., tu
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +18,10 @@ import numpy as np
 from store.errors import RequestError
 from training.calibration import sample_weights
 from training.encoder import Encoder
+from training.errors import NotFinite
 from training.examples import Examples, Inputs, Predictions
 from training.probe import FROZEN_RUNGS
+from training.requirements import require_labels
 
 if TYPE_CHECKING:
     import optuna
@@ -76,11 +79,15 @@ def tune(
     Raises:
         TuningUnavailable: Optuna is not installed, or the rung is none that has settings.
         TooFewLabels: There are fewer labels or classes than a fit needs.
+        NotFinite: The rung as it is runs into NaN.
     """
     if name not in (*FROZEN_RUNGS, *LEARNING_RATES):
         known = ", ".join((*FROZEN_RUNGS, *LEARNING_RATES))
         raise TuningUnavailable(f'"{name}" has no settings of its own to tune; name one of {known}.')
-    study = _study(name, examples, encoder, classes, folder, seed)
+    require_labels(examples, classes)
+    # What changes the encoder does without the pool.
+    unlabelled = unlabelled if name in FROZEN_RUNGS else None
+    study = _study(name, examples, encoder, classes, folder, seed, unlabelled)
 
     def loss(settings: dict[str, Any]) -> float:
         from training.ladder import classifier
@@ -89,6 +96,12 @@ def tune(
         if name in FROZEN_RUNGS:
             return log_loss_out_of_fold(examples, rung.out_of_fold(examples, seed=seed, unlabelled=unlabelled))
         return log_loss_out_of_fold(examples, rung.out_of_fold(examples, seed=seed))
+
+    def loss_or_infinity(settings: dict[str, Any]) -> float:
+        try:
+            return loss(settings)
+        except NotFinite:
+            return math.inf  # a learning rate too high for this encoder: the worst that there is, and known from now on
 
     while (done := len(_completed(study))) < trials:
         if not done:
@@ -100,7 +113,7 @@ def tune(
             trial = study.ask()
             settings = _suggest(trial, name, encoder)
             trial.set_user_attr("settings", settings)
-            study.tell(trial, loss(settings))
+            study.tell(trial, loss_or_infinity(settings))
         if progress is not None:
             progress(done + 1, trials)
     completed = _completed(study)
@@ -157,9 +170,15 @@ def _suggest(trial: "optuna.Trial", name: str, encoder: Encoder) -> dict[str, An
 
 
 def _study(
-    name: str, examples: Examples, encoder: Encoder, classes: tuple[str, ...], folder: Path, seed: int
+    name: str,
+    examples: Examples,
+    encoder: Encoder,
+    classes: tuple[str, ...],
+    folder: Path,
+    seed: int,
+    unlabelled: Inputs | None,
 ) -> "optuna.Study":
-    """The study of these labels: the one that was begun, or a new one."""
+    """The study of these labels, on this pool: the one that was begun, or a new one."""
     try:
         import optuna
         from optuna.storages.journal import JournalFileBackend
@@ -169,11 +188,21 @@ def _study(
     told = hashlib.sha256(repr((name, encoder.key, classes, seed)).encode())
     for row in np.argsort(examples.ids):
         told.update(repr((str(examples.ids[row]), int(examples.labels[row]), float(examples.weights[row]))).encode())
+    if unlabelled is not None:
+        told.update(repr(sorted(unlabelled.ids.tolist())).encode())
     folder.mkdir(parents=True, exist_ok=True)
-    storage = optuna.storages.JournalStorage(
-        JournalFileBackend(str(folder / f"{name}-{told.hexdigest()[:12]}.journal"))
-    )
+    journal = folder / f"{name}-{told.hexdigest()[:12]}.journal"
+    _cut_at_last_line(journal)
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
     return optuna.create_study(storage=storage, study_name="tilth", sampler=_sampler(seed, 0), load_if_exists=True)
+
+
+def _cut_at_last_line(journal: Path) -> None:
+    """Take away the half of a line that a killed process left: Optuna would write behind it and then read neither."""
+    if not journal.exists():
+        return
+    with journal.open("rb+") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def _sampler(seed: int, done: int) -> "optuna.samplers.BaseSampler":

@@ -1,17 +1,22 @@
 """`tilth tune` on a project: what it finds is what the next fit uses, until it is forgotten."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from active_learning.rung_now import rung_now
 from crawlers.files import import_file
 from store.database import Store
 from store.models import current_model
 from tests.tiny_project import letters, write_csv, write_encoder, write_project
 from tilth.learning import fit_project
+from tilth.people import learning_settings
 from tilth.project import Project
 from tilth.tuning import NothingToTune, tune_project
+from training.encoder import Encoder
+from training.tuning import Tuned
 
 pytest.importorskip("optuna")
 
@@ -54,5 +59,18 @@ def test_what_was_tuned_is_fitted_until_it_is_forgotten(encoder: Path, tmp_path:
 
 
 def test_auto_is_refused_with_what_to_do(encoder: Path, tmp_path: Path) -> None:
-    with pytest.raises(NothingToTune, match="tilth tune --model probe"):
+    with pytest.raises(NothingToTune, match="tilth tune --model fine-tune"):
         list(tune_project(made(tmp_path, encoder, "auto"), None, trials=1, forget=False))
+
+
+def test_auto_fine_tunes_as_was_tuned(encoder: Path, tmp_path: Path) -> None:
+    project = made(tmp_path, encoder, "auto")
+    folder = project.folder / "models" / "tuning"
+    folder.mkdir(parents=True)
+    key = Encoder(str(encoder)).key
+    told = Tuned("fine-tune", key, {"view": "middle", "learning_rate": 2e-4}, 0.1, 0.2, 5, 40)
+    (folder / "fine-tune.json").write_text(json.dumps(asdict(told)))
+    with project.open_store() as store:
+        now = rung_now(store, project.folder, learning_settings(project), key, "a snapshot")
+        rung = now.classifier(project.schema.classes, str(encoder), store)
+    assert rung.fine_tune("sentence").schedule.learning_rate == 2e-4

@@ -1,6 +1,7 @@
 """The rungs that learn from the pool, and the one that chooses, keep what every rung promises."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np

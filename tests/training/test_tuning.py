@@ -8,6 +8,9 @@ import pytest
 from tests.training.labelled_words import CLASSES, some_examples
 from training import ladder
 from training.encoder import Encoder
+from training.errors import NotFinite, TooFewLabels
+from training.examples import Predictions
+from training.frozen.rung import FrozenRung
 from training.tuning import TuningUnavailable, forget_tuned, read_tuned, tune
 
 pytest.importorskip("optuna")
@@ -38,6 +41,44 @@ def test_a_stopped_study_goes_on_as_it_would_have(encoder: Encoder, tmp_path: Pa
     )
     assert told[0] == (4, 7)
     assert went_on == tune("probe", examples, encoder, CLASSES, 7, tmp_path / "whole", 0)
+
+
+def test_half_a_line_of_a_killed_study_is_no_trial(encoder: Encoder, tmp_path: Path) -> None:
+    examples = some_examples(30)
+    tune("probe", examples, encoder, CLASSES, 3, tmp_path / "killed", 0)
+    (journal,) = (tmp_path / "killed").glob("*.journal")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])
+    for trials in (4, 5):  # the second reads what the first wrote behind it
+        went_on = tune("probe", examples, encoder, CLASSES, trials, tmp_path / "killed", 0)
+    assert went_on == tune("probe", examples, encoder, CLASSES, 5, tmp_path / "whole", 0)
+
+
+def test_settings_that_run_into_nan_are_the_worst_and_the_study_goes_on(
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = FrozenRung.out_of_fold
+
+    def out_of_fold(self: FrozenRung, *given: object, **named: object) -> Predictions:
+        if self.tuned:
+            raise NotFinite("The loss became NaN.")
+        return fit(self, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FrozenRung, "out_of_fold", out_of_fold)
+    found = tune("probe", some_examples(30), encoder, CLASSES, 7, tmp_path, 0)
+    assert (found.settings, found.trials) == ({}, 7)
+
+
+def test_another_pool_is_another_study(encoder: Encoder, tmp_path: Path) -> None:
+    for n in (5, 6):
+        tune("probe", some_examples(30), encoder, CLASSES, 1, tmp_path, 0, unlabelled=some_examples(n, seed=4).inputs())
+    assert len(list(tmp_path.glob("*.journal"))) == 2
+
+
+def test_one_class_leaves_no_study(encoder: Encoder, tmp_path: Path) -> None:
+    with pytest.raises(TooFewLabels):
+        tune("probe", some_examples(9, classes=1), encoder, CLASSES, 2, tmp_path, 0)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["propagation", "fine-tune"])
