@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from training.device import Device, best_device
 from training.encoder_folder import EncoderFolder, find_encoder
-from training.errors import OnnxUnusable, OutOfMemory
+from training.errors import EncoderError, OnnxUnusable, OutOfMemory
 from training.examples import Inputs, Strings, require_finite
 from training.scoring.batches import TOKENS_PER_BATCH, batches_by_length
 from training.scoring.onnx import OnnxPass, exported
@@ -206,6 +206,11 @@ class Encoder:
             name = str(inputs.ids[rows[error.row]])
             raise OutOfMemory(
                 f"{name!r}: {error} Use a smaller encoder or a machine with more.", row=error.row
+            ) from error
+        except IndexError as error:
+            raise EncoderError(
+                f'[training] encoder "{self.folder.name}" has a tokenizer of other words, or of longer texts, than its '
+                "weights; fetch both again from one place."
             ) from error
 
     @cached_property

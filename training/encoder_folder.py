@@ -12,22 +12,32 @@ from training.errors import EncoderError
 
 MINILM = ("sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2")
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
-# What decides a text's vector, beside the weights. Cards and trainer states do not.
-CONFIGURATION = (
-    "config.json",
+# What decides a text's tokens.
+TOKENIZER = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.txt",
     "vocab.json",
     "merges.txt",
     "*.model",
+)
+# What decides a text's vector, beside the weights. Cards and trainer states do not.
+CONFIGURATION = (
+    "config.json",
+    *TOKENIZER,
     "modules.json",
     "sentence_bert_config.json",
     "1_Pooling/config.json",
 )
 FETCHED = ("*.json", "*.txt", "*.model", *WEIGHTS)
 LONGEST_INPUT = 512
+# Kinds that count positions from behind the padding token, so that the first of their table stay unused.
+COUNT_FROM_PADDING = frozenset(
+    {"camembert", "data2vec-text", "esm", "ibert", "lilt", "longformer", "luke", "mpnet", "roberta"}
+    | {"roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"}
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,13 @@ def _describe(asked: str, name: str, path: Path) -> EncoderFolder:
         raise EncoderError(f'[training] encoder "{name}": {path} has no config.json; it is no Hugging Face folder.')
     if not any(any(path.glob(pattern)) for pattern in WEIGHTS):
         raise EncoderError(f'[training] encoder "{name}": {path} has no weights (such as model.safetensors).')
-    return EncoderFolder(asked, name, path, folder_revision(path), _pooling(name, path), _max_length(path))
+    try:
+        pooling, max_length = _pooling(name, path), _max_length(path)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EncoderError(
+            f'[training] encoder "{name}": a JSON file in {path} cannot be read ({error}); fetch the encoder again.'
+        ) from error
+    return EncoderFolder(asked, name, path, folder_revision(path), pooling, max_length)
 
 
 def folder_revision(path: Path) -> str:
@@ -150,9 +166,12 @@ def _pooling(name: str, path: Path) -> str:
 
 def _max_length(path: Path) -> int:
     told = (_read(path / "sentence_bert_config.json") or {}).get("max_seq_length")
-    positions = (_read(path / "config.json") or {}).get("max_position_embeddings") or LONGEST_INPUT
     tokenizer = (_read(path / "tokenizer_config.json") or {}).get("model_max_length") or LONGEST_INPUT
-    return int(min(told or LONGEST_INPUT, positions, tokenizer))
+    config = _read(path / "config.json") or {}
+    positions = config.get("max_position_embeddings") or config.get("n_positions") or 0
+    if config.get("model_type") in COUNT_FROM_PADDING:
+        positions -= int(config.get("pad_token_id") or 1) + 1 if positions else 0
+    return int(min(told or LONGEST_INPUT, positions if positions > 0 else LONGEST_INPUT, tokenizer))
 
 
 def _read(path: Path) -> Any:

@@ -138,6 +138,62 @@ def test_weights_of_another_model_are_refused(copy: Path) -> None:
         Encoder(str(copy)).embed(INPUTS)
 
 
+@pytest.mark.parametrize("change", [b"", b"version https://git-lfs.github.com/spec/v1"])
+def test_broken_weights_are_said(change: bytes, copy: Path) -> None:
+    (copy / "model.safetensors").write_bytes(change)
+    with pytest.raises(EncoderError, match="cannot be read"):
+        Encoder(str(copy)).embed(INPUTS)
+
+
+def test_a_folder_without_a_tokenizer_is_refused_and_not_read_as_unknown_words(copy: Path) -> None:
+    for file in copy.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(EncoderError, match="no tokenizer in"):
+        Encoder(str(copy)).embed(INPUTS)
+
+
+@pytest.mark.parametrize("file", ["config.json", "modules.json"])
+def test_broken_json_is_said_with_its_folder(file: str, copy: Path) -> None:
+    (copy / file).write_text("{")
+    with pytest.raises(EncoderError, match="a JSON file in"):
+        find_encoder(str(copy))
+
+
+def test_code_that_comes_with_an_encoder_is_neither_run_nor_asked_about(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"model_type": "strange", "auto_map": {"AutoConfig": "code.Config", "AutoModel": "code.Model"}}
+    (copy / "config.json").write_text(json.dumps(told))
+    (copy / "code.py").write_text("raise SystemExit('it was run')")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a person was asked"))
+    with pytest.raises(EncoderError, match="custom code"):
+        Encoder(str(copy)).embed(INPUTS)
+
+
+@pytest.mark.parametrize(
+    "config, longest",
+    [
+        ({"max_position_embeddings": 40}, 40),
+        ({"max_position_embeddings": 40, "model_type": "roberta"}, 38),
+        ({"max_position_embeddings": 40, "model_type": "mpnet", "pad_token_id": 3}, 36),
+        ({"n_positions": 30}, 30),
+        ({"max_position_embeddings": 8000}, 64),
+        ({}, 64),
+    ],
+)
+def test_a_text_is_cut_where_the_positions_end(config: dict[str, object], longest: int, copy: Path) -> None:
+    (copy / "config.json").write_text(json.dumps(config))
+    assert find_encoder(str(copy)).max_length == longest
+
+
+def test_a_tokenizer_of_more_words_than_the_weights_is_said(copy: Path) -> None:
+    told = json.loads((copy / "tokenizer.json").read_text())
+    told["model"]["vocab"]["invoice"] = 5000
+    (copy / "tokenizer.json").write_text(json.dumps(told))
+    with pytest.raises(EncoderError, match="tokenizer of other words"):
+        Encoder(str(copy)).embed(Inputs(np.array(["a"]), ["invoice"]))
+
+
 @pytest.mark.parametrize("name", ["no such/folder at/all", "tilth-no-such-owner/no-such-model"])
 def test_an_encoder_that_cannot_be_had_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from training.device import Device
 from training.encoder_folder import EncoderFolder
+from training.errors import EncoderError
+from training.out_of_memory import is_out_of_memory
 from training.scoring.batches import TOKENS_PER_BATCH, Rows, batches_by_length, packed_batches
 from training.scoring.packed import (
     TOLERANCE,
@@ -18,7 +20,7 @@ from training.scoring.packed import (
     may_be_packed,
     use_packed_attention,
 )
-from training.scoring.tokens import first_word, pad, start_tokens
+from training.scoring.tokens import first_line, first_word, pad, start_tokens
 from training.scoring.views import View, middle_layer, view_vectors
 
 Vectors = NDArray[np.float32]
@@ -27,6 +29,8 @@ Vectors = NDArray[np.float32]
 CPU_TOKENS = 1024
 # On a GPU a batch may take this share of the memory that is free.
 SHARE_OF_GPU = 0.25
+# What a model raises that cannot do what it is asked for.
+NO_VECTOR = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
 
 
 class Pass(Protocol):
@@ -71,6 +75,17 @@ class PaddedPass:
             words = [first_word(ids, self.special) for ids in tokens]
             pooling = self.folder.pooling
             return {v: _numpy(view_vectors(v, last, middle, mask, words, pooling)) for v in views}
+
+
+class EvenPass(PaddedPass):
+    """Texts of one length side by side: for encoders in which a text's vector hangs on its padding."""
+
+    name = "even"
+
+    def batches(self, lengths: Sequence[int], shares: int) -> Iterator[Rows]:  # noqa: ARG002
+        """Rows of one length."""
+        for rows in batches_by_length(lengths, self.tokens):
+            yield from np.split(rows, np.flatnonzero(np.diff(np.asarray(lengths)[rows])) + 1)
 
 
 class PackedPass:
@@ -124,32 +139,52 @@ class PackedPass:
 
 
 def torch_pass(model: Any, tokenizer: Any, folder: EncoderFolder, device: Device) -> Pass:
-    """The packed pass where this encoder and device can do it and it gives what the padded one gives, else the padded.
+    """The packed pass where this encoder and device can do it and it gives each text the vector that it has alone; else
+    the padded one where that does so, else one of equal lengths.
 
-    Both are asked for a few texts of odd lengths, since an encoder may do with its positions what it likes.
+    Each is asked for a few texts of odd lengths, since an encoder may do with positions and padding what it likes.
+
+    Raises:
+        EncoderError: The model gives no vector of a text.
     """
     padded = PaddedPass(model, tokenizer, folder, device)
+    try:
+        probe = _odd_lengths(model, folder)
+        alone = np.concatenate([padded.vectors([ids], ["sentence"])["sentence"] for ids in probe])
+    except NO_VECTOR as error:
+        if is_out_of_memory(error):
+            raise
+        raise EncoderError(
+            f'[training] encoder "{folder.name}" gives no vector of a text ({first_line(error)}); '
+            "take an encoder of texts, such as a BERT."
+        ) from error
+
+    def agrees(way: Pass) -> bool:
+        differs = np.abs(way.vectors(probe, ["sentence"])["sentence"] - alone).max()
+        return bool(differs <= TOLERANCE["bfloat16" if device.bf16 else "float32"])
+
     kernel_is_there = device.name == "cpu" or (device.name == "cuda" and device.bf16 and _has_varlen())
-    if not kernel_is_there or not may_be_packed(model):
-        return padded
+    if kernel_is_there and may_be_packed(model):
+        before = model.config._attn_implementation
+        try:
+            packed = PackedPass(model, tokenizer, folder, device)
+            if agrees(packed):
+                return packed
+        except NO_VECTOR:
+            pass  # an architecture that cannot be packed says so in one of these ways
+        model.set_attn_implementation(before)
+    return padded if agrees(padded) else EvenPass(model, tokenizer, folder, device)
+
+
+def _odd_lengths(model: Any, folder: EncoderFolder) -> list[list[int]]:
+    """Token ids of a few texts, the longest first."""
     longest = min(folder.max_length, 24)
-    vocabulary = int(model.config.vocab_size)
+    vocabulary = int(model.get_input_embeddings().num_embeddings)
     rng = np.random.default_rng(0)
     # Specials stand first in most vocabularies; ordinary words are asked for.
     low = min(vocabulary - 1, 1000 if vocabulary > 2000 else 2)
     lengths = sorted({longest, max(1, longest // 2), 3, 1, min(2, longest)} - {0}, reverse=True)
-    probe = [rng.integers(low, vocabulary, length).tolist() for length in lengths if length <= longest]
-    before = model.config._attn_implementation
-    expected = padded.vectors(probe, ["sentence"])["sentence"]
-    try:
-        packed = PackedPass(model, tokenizer, folder, device)
-        found = packed.vectors(probe, ["sentence"])["sentence"]
-        if np.abs(found - expected).max() <= TOLERANCE["bfloat16" if device.bf16 else "float32"]:
-            return packed
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):
-        pass  # an architecture that cannot be packed says so in one of these ways
-    model.set_attn_implementation(before)
-    return padded
+    return [rng.integers(low, vocabulary, length).tolist() for length in lengths if length <= longest]
 
 
 def last_and_middle(out: Any) -> tuple[Any, Any]:

@@ -34,7 +34,7 @@ def vectors_of(
         done: Called with the number of texts after each batch, in the calling thread.
 
     Raises:
-        OutOfMemory: A text does not fit in memory even alone; `rows` names it.
+        OutOfMemory: A text does not fit in memory even alone; `row` names it.
     """
     lengths = [len(ids) for ids in tokens]
     batches = list(through.batches(lengths, workers))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.encoder_folder import EncoderFolder
+from training.encoder_folder import TOKENIZER, EncoderFolder
 from training.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from training.device import Device
 
 
-# What decides a text's token ids, beside the text.
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json")
 # Token ids are kept of this many tokens, at four bytes each: a larger pool is tokenised again.
 TOKENS_KEPT = 4_000_000
 
@@ -57,10 +55,8 @@ def token_cache(_tokenizer: str, _max_length: int) -> TokenCache:
 def tokenizer_hash(folder: EncoderFolder) -> str:
     """SHA-256 over the tokenizer's files, 64 hex digits."""
     digest = hashlib.sha256()
-    for name in TOKENIZER_FILES:
-        path = folder.path / name
-        if path.is_file():
-            digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted({path for name in TOKENIZER for path in folder.path.glob(name)}):
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
@@ -81,18 +77,26 @@ def read_tokenizer(folder: EncoderFolder) -> Any:
     """The encoder's tokenizer.
 
     Raises:
-        EncoderError: There is none in the folder.
+        EncoderError: There is none in the folder, or none that knows a word.
     """
     # The fast tokenizers warn and may hang when a process forks after they used threads of their own.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder.path)
-    except (OSError, ValueError, KeyError) as error:
+        # Code that comes with an encoder is never run; without the argument transformers would ask the person for it.
+        tokenizer = AutoTokenizer.from_pretrained(folder.path, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, ImportError) as error:
         raise EncoderError(
             f'[training] encoder "{folder.name}" has no readable tokenizer: {first_line(error)}'
         ) from error
+    # Where the files are missing, transformers makes a tokenizer to which every word is unknown.
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise EncoderError(
+            f'[training] encoder "{folder.name}" has no tokenizer in {folder.path} (such as tokenizer.json); '
+            "copy it there from where the weights came from."
+        )
+    return tokenizer
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[list[int]]:

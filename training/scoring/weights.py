@@ -15,14 +15,17 @@ def read_encoder(folder: EncoderFolder) -> Any:
         EncoderError: The weights cannot be read, do not fill the encoder, or are of a model that is none of texts.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModel
 
     from training.quiet import quiet_transformers
 
     try:
         with quiet_transformers():
-            model, told = AutoModel.from_pretrained(folder.path, dtype=torch.float32, output_loading_info=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+            model, told = AutoModel.from_pretrained(
+                folder.path, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, EOFError, SafetensorError) as error:
         raise EncoderError(f'[training] encoder "{folder.name}" cannot be read: {first_line(error)}') from error
     require_weights(folder, told["missing_keys"])
     wide = getattr(model.config, "hidden_size", None)  # a model of texts and images has one for each
