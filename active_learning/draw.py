@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from active_learning.budget.gains import gain_of_new
 from active_learning.budget.ranking import Question, spend
 from active_learning.draw_again import Again, Labelled, purpose_of
 from active_learning.pool import Pool, Selection, Strategy
 from active_learning.settings import LearningSettings
+
+NOTHING: NDArray[np.str_] = np.zeros(0, dtype=np.str_)
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Drawn:
         why: The reason, as a person reads it.
         score: How much the strategy wants it, in [0, 1], or what another answer would tell, in nats; `None` for a
             random draw.
-        answers_wanted: How many people are asked; of an assignment that is opened again, those who answered among them.
+        answers_wanted: How many people are asked; of an assignment that is opened again, those who answered among them;
+            0 where the record is only counted in the control arm.
         suggestion: The class that people are shown as the answer, in place of what a model says.
         assignment: The assignment that is sent or opened for it; `None` where it is named by record, purpose and round.
         opens: Whether that assignment was answered before and is opened for one more person.
@@ -47,14 +51,17 @@ def draw_round(
     holdout_wanted: int,
     labelled: Labelled | None = None,
     answers: int | None = None,
+    chosen_before: NDArray[np.str_] = NOTHING,
 ) -> list[Drawn]:
     """The records of round `number`, in the order in which people see them.
 
-    The holdout comes first from the pool, then the control arm, both uniformly at random over clusters; the strategy
-    chooses from what is left. Of what it chose, those records give way of which an answer tells less than another
-    answer to a labelled one, and these are asked about in their place. All are spread evenly over the batch, each arm
-    in its own order, so that work that stops half-way has given each its share. The answer depends on the pool's
-    content and the seed, not on the order of its rows.
+    The holdout comes first from the pool, then the control arm, both uniformly at random over clusters. What was chosen
+    before takes part in the draw of the control arm: where it falls on such a record, that is counted in, last of all
+    and without an answer, and the strategy has the answer. The strategy chooses from what is left. Of what it chose,
+    those records give way of which an answer tells less than another answer to a labelled one, and these are asked
+    about in their place. All are spread evenly over the batch, each arm in its own order, so that work that stops
+    half-way has given each its share. The answer depends on the pool's content and the seed, not on the order of its
+    rows.
 
     Args:
         pool: The records that may be chosen, one a cluster.
@@ -63,6 +70,7 @@ def draw_round(
         labelled: What may be asked again; only new records are asked about without it, or without a model.
         answers: How many answers are asked for besides those of the holdout and of `repeat_share`; `settings.size`
             records' worth unless given.
+        chosen_before: The labelled records that a strategy chose, and that are in no control arm.
     """
     each = settings.annotators_per_record
     answers = settings.size * each if answers is None else answers
@@ -71,6 +79,8 @@ def draw_round(
     n_holdout = min(holdout_wanted, len(shuffled) // 4)
     n_train = min(answers // each, len(shuffled) - n_holdout)
     n_control = round(n_train * settings.control_share)
+    counted = _counted(chosen_before, len(shuffled) - n_holdout, n_control, [settings.seed, number, 2])
+    n_control -= len(counted)
     holdout, control = shuffled[:n_holdout], shuffled[n_holdout : n_holdout + n_control]
     rest = np.isin(pool.ids, shuffled[n_holdout + n_control :])
     selection = choose(pool.take(rest), n_train - n_control, np.random.default_rng([settings.seed, number, 1]))
@@ -84,7 +94,15 @@ def draw_round(
         [Drawn(str(one), "holdout", "Drawn at random, to measure with; never trained on.", None) for one in holdout],
     ]
     fresh = _with_repeats(_interleave(arms), settings, rng)
-    return _interleave([fresh, again]) if again else fresh
+    return (_interleave([fresh, again]) if again else fresh) + counted
+
+
+def _counted(chosen_before: NDArray[np.str_], n_left: int, n_control: int, seed: list[int]) -> list[Drawn]:
+    """The records chosen before that a draw of `n_control` from them and the `n_left` others falls on."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.hypergeometric(len(chosen_before), n_left, n_control)) if len(chosen_before) else 0
+    drawn = sorted(rng.choice(np.sort(chosen_before), n, replace=False).tolist()) if n else []
+    return [Drawn(one, "control", "Drawn at random; it has a label already.", None, 0) for one in drawn]
 
 
 def _share_out(

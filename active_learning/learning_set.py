@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from store import assignments, records, snapshots
+from active_learning.control_arm import asked_for, in_control
+from store import records, snapshots
 from store.database import Store
 from store.label_schema import LabelSchema, kind_module
 from training.examples import Examples
@@ -19,7 +20,7 @@ class LearningSet:
         train: What may be fitted on, in the order of record ids; members of a group that is measured with are set
             aside. A validation split that came with imported data belongs to it: tilth takes its own from the
             training labels.
-        control: The part of `train` that was drawn at random for the control arm.
+        control: The part of `train` that was drawn at random for the control arm; see `control_arm`.
         holdout: What is only measured with: the holdout, else the test split that came with imported data.
     """
 
@@ -34,8 +35,8 @@ def read_learning_set(store: Store, schema: LabelSchema, snapshot_id: str) -> Le
     rows = snapshots.rebuild(store, snapshot_id).sort_by("record_id")
     ids = rows["record_id"].to_pylist()
     texts = dict(zip(ids, records.records(store, ids)["text"].to_pylist(), strict=True))
-    control = _asked_for(store, "control")
-    chosen = _asked_for(store, "selected")
+    control = in_control(store)
+    chosen = asked_for(store, "selected") - control
     split = np.array(rows["split"].to_pylist(), dtype=np.str_)
     values = [json.loads(value) for value in rows["value"].to_pylist()]
     to_index = kind_module("training", schema.kind).label_index
@@ -54,11 +55,5 @@ def read_learning_set(store: Store, schema: LabelSchema, snapshot_id: str) -> Le
     # A group that a later record joined across splits would let the model see what it is measured with.
     kept_apart = np.isin(examples.groups, examples.groups[np.isin(split, ["holdout", "test"])])
     train = np.flatnonzero(np.isin(split, ["train", "validation"]) & ~kept_apart)
-    in_control = np.array([row for row in train if ids[row] in control], dtype=np.int64)
-    return LearningSet(snapshot_id, examples.take(train), examples.take(in_control), examples.take(measured))
-
-
-def _asked_for(store: Store, purpose: str) -> set[str]:
-    asked = assignments.assignments(store)
-    pairs = zip(asked["record_id"].to_pylist(), asked["purpose"].to_pylist(), strict=True)
-    return {record_id for record_id, what_for in pairs if what_for == purpose}
+    drawn = np.array([row for row in train if ids[row] in control], dtype=np.int64)
+    return LearningSet(snapshot_id, examples.take(train), examples.take(drawn), examples.take(measured))

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from active_learning.audit_labels import audit_labels
 from active_learning.changed import draw_changed, without_changed
+from active_learning.control_arm import COUNTED, chosen_before
 from active_learning.draw import Drawn, draw_round
 from active_learning.draw_again import SECOND_OPINION, labelled_now
 from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model, metrics_json, score_pool
@@ -141,7 +142,8 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
     candidates = pool.pool(bench.store)
     model = models.current_model(bench.store)
     changed = draw_changed(candidates, bench.schema, bench.settings, current.size)
-    drawn, blind = _draw_new(bench, current, without_changed(candidates), model, changed)
+    batch, blind = _draw_new(bench, current, without_changed(candidates), model, changed)
+    drawn, counted = ([one for one in batch if (one.answers_wanted > 0) == asked] for asked in (True, False))
     cluster = dict(zip(candidates["record_id"].to_pylist(), candidates["cluster_id"].to_pylist(), strict=True))
     sent = [one for one in drawn if not one.opens]
     # What is asked again is asked without a model's answer on it: an opinion is to be one's own.
@@ -167,7 +169,7 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
             studio=bench.project.client.studio,
             project_id=bench.project.id,
         )
-        numbers = {"asked": counts | again, "changed": len(changed)}
+        numbers = {"asked": counts | again, "changed": len(changed), COUNTED: [one.record_id for one in counted]}
         numbers |= open_again(bench.store, [one for one in drawn if one.opens])
         moved = rounds.move_round(bench.store, current.round_id, "push", numbers)
     by = "random, since there is no model yet" if blind else current.strategy
@@ -216,6 +218,7 @@ def _draw_new(
         holdout_wanted=max(0, settings.holdout - held_out),
         labelled=labelled,
         answers=max(0, left),
+        chosen_before=chosen_before(bench.store),
     )
     return changed + drawn, current.strategy in NEED_A_MODEL and choices.probabilities is None
 

@@ -31,6 +31,28 @@ def test_every_record_is_drawn_once_and_the_sizes_are_as_wanted(n, size, holdout
     assert sum(one.answers_wanted == 2 for one in drawn) == round(len(drawn) * repeat)
 
 
+def test_the_control_arm_is_drawn_from_what_was_chosen_before_too():
+    before = np.array([f"old{i:03d}" for i in range(60)])
+    wanted, found = LearningSettings(size=20, control_share=0.5), []
+    for number in range(200):
+        drawn = draw_round(a_pool(40), wanted, number, strategy("margin"), holdout_wanted=0, chosen_before=before)
+        control = [one for one in drawn if one.purpose == "control"]
+        assert len(control) == 10
+        assert sum(one.answers_wanted for one in drawn) == 20, "the strategy has the answers that the arm needs not"
+        assert {one.record_id for one in control if not one.answers_wanted} <= set(before.tolist())
+        found += [one.record_id for one in control]
+    # 60 of 100 records were chosen before: each record of either kind is drawn as often as any other
+    share = np.mean([name.startswith("old") for name in found])
+    assert share == pytest.approx(0.6, abs=0.04)
+    assert len(set(found)) == 100
+
+
+def test_nothing_is_counted_where_nothing_was_chosen_before():
+    wanted = LearningSettings(size=20, control_share=0.5)
+    drawn = draw_round(a_pool(60), wanted, 1, strategy("margin"), holdout_wanted=5)
+    assert all(one.answers_wanted for one in drawn)
+
+
 def test_the_draw_does_not_depend_on_the_order_of_the_pool():
     pool = a_pool(80)
     turned = Pool(ids=pool.ids[::-1], probabilities=pool.probabilities[::-1], embeddings=pool.embeddings[::-1])

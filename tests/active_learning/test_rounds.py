@@ -1,17 +1,20 @@
 """A round between its steps, without people; tests/integration plays whole rounds through a real Label Studio."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 
+from active_learning.control_arm import COUNTED, chosen_before, in_control
 from active_learning.fit import fit_model
+from active_learning.learning_set import read_learning_set
 from active_learning.rounds import STEPS, Bench
 from active_learning.settings import LearningSettings
 from crawlers.files import import_file
 from labeling.resolve import resolve_labels
-from store import assignments, rounds
+from store import assignments, labels, models, rounds
 from store.database import Store
 from store.label_schema import LabelSchema
 from store.records import add_records
@@ -39,3 +42,31 @@ def test_records_that_come_between_scoring_and_choosing_are_scored_too(bench: Be
     assert current is not None and current.state == "push"
     asked = assignments.assignments(bench.store, round_id=current.round_id)
     assert set(late) <= set(asked["record_id"].to_pylist())
+
+
+def test_a_record_that_was_chosen_before_may_be_drawn_for_the_control_arm_and_nobody_is_asked(bench: Bench) -> None:
+    asked = labels.labels(bench.store)["record_id"].to_pylist()
+    rows = [
+        {"assignment_id": one, "record_id": one, "purpose": "selected", "why": "", "answers_wanted": 1, "position": 0}
+        for one in asked
+    ]
+    given = pa.Table.from_pylist(rows, schema=assignments.GIVEN_COLUMNS)
+    assignments.intend(bench.store, given, studio="http://nowhere", project_id=1)
+    assignments.mark(bench.store, asked, "answered")
+    bench = replace(bench, settings=replace(bench.settings, size=10, control_share=1.0, ask_again=False))
+    current = rounds.begin_round(bench.store, first_step="score", strategy="margin", size=10, seed=0, numbers={})
+    for _ in range(2):
+        current = STEPS[current.state](bench, current)
+        assert current is not None
+    counted = set(current.numbers[COUNTED])
+    sent = assignments.assignments(bench.store, round_id=current.round_id).to_pylist()
+    assert 0 < len(counted) < 10 and counted <= set(asked)
+    assert counted.isdisjoint(row["record_id"] for row in sent)
+    assert [row["purpose"] for row in sent].count("control") == 10 - len(counted)
+    assert [row["purpose"] for row in sent].count("selected") == len(counted)
+    assert in_control(bench.store) == counted | {row["record_id"] for row in sent if row["purpose"] == "control"}
+    assert counted.isdisjoint(chosen_before(bench.store).tolist())
+    model = models.current_model(bench.store)
+    assert model is not None and model.snapshot_id is not None
+    learning = read_learning_set(bench.store, SCHEMA, model.snapshot_id)
+    assert set(learning.control.ids.tolist()) == counted, "the others have no label yet"
