@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 Method = Literal["umap", "pca"]
 
-# With fewer vectors there are no neighbourhoods to keep.
-FEWEST_FOR_UMAP = 20
+# With fewer vectors there are hardly any neighbourhoods to keep, and a person sees as much in two principal components.
+FEWEST_FOR_UMAP = 100
 NEIGHBOURS = 15
 MIN_DISTANCE = 0.1
 ROUNDING = 1e-6
@@ -56,7 +56,7 @@ def map_pool(
     """
     chosen = method or method_here(len(vectors))
     if chosen == "umap":
-        say(f"Laying out a map of {len(vectors)} records by UMAP; this takes some seconds, once.")
+        say(f"Laying out a map of {len(vectors)} records by UMAP: a minute or so, once.")
         return PoolMap(_into_unit_square(_umap(vectors, seed)), "umap")
     return PoolMap(_into_unit_square(_principal_components(vectors, seed)), "pca")
 

@@ -152,8 +152,8 @@ class TrainingSection(Section):
     Attributes:
         model: What is fitted, from the cheapest to the dearest: "probe" is a logistic regression on frozen embeddings;
             "propagation" adds what a record's neighbours in the pool are believed to be, "self-training" what the model
-            is surest of there; "lora" and "fine-tune" change the encoder. "auto" takes the one that
-            cross-validation prefers, anew at each fit.
+            is surest of there, "semi-supervised" both; "lora" and "fine-tune" change the encoder. "auto" takes the one
+            that cross-validation prefers, anew at each fit, or lets "fine-tune" speak beside one of the first four.
         encoder: A sentence encoder: its name on the Hub, or its folder.
         warm_start: Where "lora" and "fine-tune" begin: "cold" at the encoder as it is, "head" with the last round's
             linear layer, "weights" with all of its weights, "shrink-perturb" half the way there, with some noise.

@@ -54,7 +54,7 @@ def make_packages() -> None:
     if subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode if PYTHON.exists() else True:
         say(f"making the virtual environment {VENV} with Python {sys.version.split()[0]}")
         run([base, "-m", "venv", "--clear", str(VENV)])
-    say("installing the pinned packages: about 180, 2.6 GB on disk; 2 to 10 minutes, once")
+    say("installing the pinned packages: about 260, 3.4 GB on disk; 2 to 10 minutes, once")
     pip = [str(PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
     # The build backend comes first and pinned, so that no build of ours fetches anything in an environment of its own.
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
