@@ -48,6 +48,7 @@ def checks(project: Path = Path()) -> list[Check]:
         _disk(project.absolute()),
         _memory(),
         _accelerator(),
+        _scoring(),
         _hub_token(),
     ]
 
@@ -192,6 +193,18 @@ def _accelerator() -> Check:
     if torch.backends.mps.is_available():
         return Check("accelerator", True, f"Apple MPS, torch {torch.__version__}")
     return Check("accelerator", True, f"none: models run on the CPU, torch {torch.__version__}", required=False)
+
+
+def _scoring() -> Check:
+    """Which way texts go through an encoder on this CPU, and why: what was measured here once, or what is usual."""
+    try:
+        from training.scoring.way import MEASURE_FROM, kept_choices
+
+        found = [f"{choice.encoder}: {choice.why}" for choice in kept_choices()]
+    except (ImportError, OSError) as error:
+        return Check("scoring", False, f"torch cannot be imported: {error}", "Reinstall torch.", required=False)
+    usual = f"PyTorch; the first pool of {MEASURE_FROM:,} texts on a CPU measures whether another way is faster"
+    return Check("scoring", True, "; ".join(found) or usual, required=False)
 
 
 def _hub_token() -> Check:

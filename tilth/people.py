@@ -89,7 +89,7 @@ def studio_down(project: Project) -> str:
 
 
 def push_chosen(
-    project: Project, *, n: int | None, strategy: str, issues: bool, limit: int | None, say: Say
+    project: Project, *, n: int | None, strategy: str | None, issues: bool, limit: int | None, say: Say
 ) -> Iterator[str]:
     """Send what was chosen and not yet sent; with `n`, choose so many first; with `issues`, the suspicious labels.
 
@@ -106,8 +106,10 @@ def push_chosen(
 
     if n is not None and issues:
         raise TwoChoices("-n chooses new records and --issues those with suspicious labels; push one, then the other.")
+    settings = learning_settings(project)
+    name = strategy or settings.strategy
     if n is not None:
-        strategy_called(strategy)
+        strategy_called(name)
         with project.open_store() as store:
             require_pool(store)  # before Label Studio is started for it
     with people(project, say) as (store, where):
@@ -118,9 +120,9 @@ def push_chosen(
                 store,
                 project.schema,
                 project.folder,
-                learning_settings(project),
+                settings,
                 n,
-                strategy,
+                name,
                 curation_settings(project),
             )
         if issues:

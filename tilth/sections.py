@@ -6,24 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from store.curation.settings import CurationSettings, regions_of
 from store.rights import DEFAULT_AI_OPERATORS, DEFAULT_FORBIDS, DEFAULT_LICENCES, Act, Permission, RightsPolicy
+from tilth.strategy_names import Strategy
 
-Strategy = Literal[
-    "auto",
-    "random",
-    "least-confidence",
-    "margin",
-    "entropy",
-    "bald",
-    "badge",
-    "k-center",
-    "typiclust",
-    "probcover",
-    "cal",
-    "cluster-margin",
-    "density-weighted-margin",
-    "weighted-kmeans",
-]
-"""The names in `active_learning.strategies`, which takes too long to import on the way to every verb."""
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 

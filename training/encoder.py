@@ -171,6 +171,7 @@ class Encoder:
         """
         tokens = tokenize(self._tokenizer, texts, self.folder.max_length)
         choice = measure(self._torch_pass, self._onnx_pass, tokens, time.perf_counter)
+        choice = replace(choice, encoder=self.key)
         keep_choice(choice, choice_file(self.key))
         self._way = self._chosen(choice)
         return self._way

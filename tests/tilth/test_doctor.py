@@ -48,6 +48,16 @@ def test_a_package_older_than_asked_for_is_named(tmp_path: Path, monkeypatch: py
     assert "typer" not in detail
 
 
+def test_the_way_through_an_encoder_and_its_reason_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from training.scoring.way import Choice, choice_file, keep_choice
+
+    monkeypatch.setenv("TILTH_CACHE", str(tmp_path))
+    assert "20,000 texts" in named("scoring", tmp_path).detail
+    keep_choice(Choice("onnx", 2, 512, {}, "onnx: the fastest measured", "tiny@1"), choice_file("tiny@1"))
+    keep_choice(Choice("torch", 2, 512, {}, "of another machine", "tiny@2"), choice_file("elsewhere"))
+    assert named("scoring", tmp_path).detail == "tiny@1: onnx: the fastest measured"
+
+
 def test_fixing_tries_the_next_thing_after_a_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

@@ -9,7 +9,8 @@ from store.errors import RequestError
 from store.rights import RightsPolicy
 from tilth.first_steps import ProjectExists, make_project
 from tilth.project_file import ProjectFileError, read_project_file
-from tilth.sections import RightsSection, Strategy
+from tilth.sections import RightsSection
+from tilth.strategy_names import Strategy
 from tilth.toml_lines import line_of
 
 GOOD = '[project]\nname = "x"\n[schema]\nclasses = ["a", "b"]\n'

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from tilth.cli.console import print_json, print_rows, say
+from tilth.strategy_names import IN_A_LIST
 
 studio = typer.Typer(help="The Label Studio that people answer in.", no_args_is_help=True)
 
@@ -40,7 +41,10 @@ def push(
     n: Annotated[
         int | None, typer.Option("-n", min=1, help="Choose so many records of the pool now, and send them.")
     ] = None,
-    strategy: Annotated[str, typer.Option(help="How they are chosen.")] = "auto",
+    strategy: Annotated[
+        str | None,
+        typer.Option(help=f"With -n, how they are chosen: {IN_A_LIST}. [rounds] strategy unless given."),
+    ] = None,
     issues: Annotated[
         bool, typer.Option("--issues", help="Send the suspicious labels back to be looked at again.")
     ] = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tilth.cli.console import print_json, print_rows, progress, say
+from tilth.strategy_names import IN_A_LIST
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -101,7 +102,11 @@ def simulate(
     context: typer.Context,
     strategies: Annotated[
         list[str] | None,
-        typer.Option("--strategy", "--strategies", help="What to play against random: several, or with commas."),
+        typer.Option(
+            "--strategy",
+            "--strategies",
+            help=f"What to play against random, auto unless given: several, or with commas. There are: {IN_A_LIST}.",
+        ),
     ] = None,
     models: Annotated[
         list[str] | None,

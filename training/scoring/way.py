@@ -45,6 +45,7 @@ class Choice:
         tokens: What a batch holds at most.
         seconds: Wall time of the sample by each way that was tried.
         why: In a line for a person.
+        encoder: The encoder's key.
     """
 
     engine: str
@@ -52,6 +53,7 @@ class Choice:
     tokens: int
     seconds: dict[str, float]
     why: str
+    encoder: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,14 @@ def read_choice(path: Path | None) -> Choice | None:
         return None if path is None else Choice(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def kept_choices() -> list[Choice]:
+    """The choices that hold for this machine and its libraries as they are now, in the order of the encoders' keys."""
+    folder = scoring_folder()
+    found = [(path, read_choice(path)) for path in ([] if folder is None else sorted(folder.glob("*.json")))]
+    held = [choice for path, choice in found if choice is not None and choice_file(choice.encoder) == path]
+    return sorted(held, key=lambda choice: choice.encoder)
 
 
 def keep_choice(choice: Choice, path: Path | None) -> None:

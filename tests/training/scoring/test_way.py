@@ -12,7 +12,7 @@ from training.encoder import VIEWS, Encoder
 from training.errors import OnnxUnusable
 from training.examples import Inputs
 from training.scoring.passes import Pass, Vectors
-from training.scoring.way import Choice, choice_file, keep_choice, measure, read_choice
+from training.scoring.way import Choice, choice_file, keep_choice, kept_choices, measure, read_choice
 
 INPUTS = some_examples(40).inputs()
 TOKENS = [[2, 4, 5], [3, 6]] * 20
@@ -70,6 +70,7 @@ def test_a_large_pool_is_measured_once_and_the_choice_is_kept(
     first = encoder.embed(INPUTS)
     kept = read_choice(choice_file(encoder.key))
     assert kept is not None and kept.why == encoder.way.why
+    assert kept_choices() == [kept]
     assert cache_folder in choice_file(encoder.key).parents
     monkeypatch.setattr("training.encoder.measure", lambda *_: pytest.fail("it was measured again"))
     again = Encoder(str(encoder.folder.path))
