@@ -203,7 +203,7 @@ def test_no_server_can_hold_a_fetch_for_longer_or_fill_it_with_more_than_it_may(
     with ExitStack() as stack:
         asked = {name: url(stack.enter_context(listening(does)).port) for name, does in behaviours.items()}
         began = time.monotonic()
-        settings = {"DOWNLOAD_TIMEOUT": 1.5, "CONCURRENT_REQUESTS": 32}
+        settings = {"DOWNLOAD_TIMEOUT": 4, "CONCURRENT_REQUESTS": 32}
         said = fetch(asked, start=list(asked.values()), settings=settings)
         took = time.monotonic() - began
     kinds = {name: result.get("error", "no error").split(":")[0] for name, result in said.items()}
@@ -224,7 +224,7 @@ def test_no_server_can_hold_a_fetch_for_longer_or_fill_it_with_more_than_it_may(
     }
     assert "the headers of the answer are over" in said["many headers"]["error"]
     assert "twisted" not in str(said)
-    assert took < 15
+    assert took < 30
 
 
 def zstd(body: bytes) -> bytes:

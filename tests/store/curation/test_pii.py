@@ -138,7 +138,7 @@ def test_many_spans_are_settled_in_less_than_quadratic_time():
         return time.process_time() - began
 
     seconds(10)
-    assert seconds(20_000) < 12 * seconds(5_000) + 0.1
+    assert min(seconds(20_000) for _ in range(3)) < 12 * min(seconds(5_000) for _ in range(3)) + 0.1
 
 
 @pytest.mark.parametrize("part", ["a", "1", "1 ", "a.b", ":1", "AB12 ", "1.1.", "(at) ", "a@", "+1 ", "12-"])
