@@ -26,6 +26,8 @@ PRIOR_ANSWERS = 10.0
 is, beside their own answers, as if they had given so many at the rate of all."""
 MOST_ACCURATE = 0.99
 EM_STEPS = 30
+SETTLED = 1e-5
+"""Nobody's accuracy moves by as much in a further step."""
 NEAR_SHARE = 0.5
 """So much of what people get wrong goes to the classes that the model takes for the right one."""
 LEAST_BETTER = 1e-9
@@ -193,21 +195,34 @@ def _em(
     typical = PRIOR_ACCURACY
     posterior = before
     least = min(1 / before.shape[1] + 0.01, 0.5)
+    of_others = _were_they_wrong(before, record, person, answer, m, mistakes)
     for _ in range(EM_STEPS):
-        posterior = _posterior(before, record, answer, accuracy[person], mistakes)
+        was = accuracy
+        posterior = _posterior(of_others, record, answer, accuracy[person])
         right = np.bincount(person, weights=posterior[record, answer], minlength=m)
         typical = float((right.sum() + PRIOR_ANSWERS * PRIOR_ACCURACY) / (counted.sum() + PRIOR_ANSWERS))
         accuracy = np.clip((right + PRIOR_ANSWERS * typical) / (counted + PRIOR_ANSWERS), least, MOST_ACCURATE)
+        if np.abs(accuracy - was).max(initial=0.0) < SETTLED:
+            break
     return posterior, accuracy, float(np.clip(typical, least, MOST_ACCURATE))
 
 
-def _posterior(before: Floats, record: Ints, answer: Ints, accuracy: Floats, mistakes: Floats) -> Floats:
-    # (n, K): how likely each answer is under each class that could be right.
-    likely = (1 - accuracy)[:, None] * mistakes[:, answer].T
-    likely[np.arange(len(answer)), answer] = accuracy
-    evidence = np.log(before)
-    np.add.at(evidence, record, np.log(likely))
+def _were_they_wrong(before: Floats, record: Ints, person: Ints, answer: Ints, m: int, mistakes: Floats) -> Floats:
+    """(R, K) log odds of each class but for how good people are: what each answer says of the classes that it is not,
+    and nothing of its own."""
+    said = np.log(mistakes + np.eye(len(mistakes))).T
+    evidence: Floats = np.log(before)
+    for one in range(m):  # nobody answers a record twice, so each row is written once
+        rows = person == one
+        evidence[record[rows]] += said[answer[rows]]
+    return evidence
+
+
+def _posterior(of_others: Floats, record: Ints, answer: Ints, accuracy: Floats) -> Floats:
+    evidence = of_others.copy()
+    # Being wrong is as likely whichever other class is right; so only the class that was given gains or loses by it.
+    np.add.at(evidence, (record, answer), np.log(accuracy / (1 - accuracy)))
     evidence -= evidence.max(axis=1, keepdims=True)
-    weight = np.exp(evidence)
-    found: Floats = weight / weight.sum(axis=1, keepdims=True)
-    return found
+    np.exp(evidence, out=evidence)
+    evidence /= evidence.sum(axis=1, keepdims=True)
+    return evidence
