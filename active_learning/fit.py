@@ -21,7 +21,7 @@ from store.embeddings import StoredVectors
 from store.errors import RequestError
 from store.label_schema import LabelSchema
 from training.encoder import Encoder
-from training.errors import TooFewLabels
+from training.errors import ModelFolderError, TooFewLabels
 from training.examples import Examples, Inputs, Predictions
 from training.ladder import FittedModel, classifier
 from training.metrics import Metrics, evaluate
@@ -87,10 +87,14 @@ def fit_model(
     before = _of_before(store, snapshot.snapshot_id)
     model_id = _model_id(snapshot.snapshot_id, schema, settings, encoder.key, waiting, now, before)
     path = folder / "models" / model_id
+    everything = _everything(store)
+    known = models.model(store, model_id)
+    if known is not None and path.exists() and _has_said_all(store, known, everything):
+        models.add_model(store, replace(known, round_id=round_id))
+        return _kept(store, model_id)
     store.let_go()
-    if path.exists():
-        fitted = load(path, cache=StoredVectors(store))
-    else:
+    fitted = _lying_there(path, store, say)
+    if fitted is None:
         say(f"Fitting {settings.model} on {len(learning.train)} labels.")
         rung = now.classifier(schema.classes, settings.encoder, store)
         start = now.start(folder, store)
@@ -100,11 +104,12 @@ def fit_model(
         if "why" in fitted.recipe:
             say(fitted.recipe["why"])
         fitted.save(path, _card(schema, settings, learning, fitted))
-    said = fitted.predict(_everything(store))
+    said = fitted.predict(everything)
     steady = agreement_with_current(store, said, learning.train, model_id)
     recipe = {
         **fitted.recipe,
         "labels": len(learning.train),
+        "tuned": now.tuned,
         "agreement": steady.to_json() if steady is not None else None,
     }
     with store.transaction():
@@ -130,9 +135,30 @@ def fit_model(
         if fitted.judged is not None:
             judged = fitted.judged
             predictions.write_out_of_fold(store, model_id, judged.ids.tolist(), judged.probabilities)
+    return _kept(store, model_id)
+
+
+def _kept(store: Store, model_id: str) -> models.Model:
     kept = models.model(store, model_id)
     assert kept is not None
     return kept
+
+
+def _has_said_all(store: Store, model: models.Model, everything: Inputs) -> bool:
+    """Whether what the model says of every record is kept, and of its labels what was said out of fold."""
+    said, judged = (read(store, model.model_id)[0] for read in (predictions.predictions, predictions.out_of_fold))
+    return bool(judged) and set(said).issuperset(everything.ids.tolist())
+
+
+def _lying_there(path: Path, store: Store, say: Say) -> FittedModel | None:
+    """The model in its folder; None where there is none, or none that can be read."""
+    if not path.exists():
+        return None
+    try:
+        return load(path, cache=StoredVectors(store))
+    except ModelFolderError:
+        say(f"{path.name} in models/ cannot be read and is fitted again.")
+        return None
 
 
 def _card(schema: LabelSchema, settings: LearningSettings, learning: LearningSet, fitted: FittedModel) -> CardFacts:
@@ -233,7 +259,7 @@ def evaluate_model(
     ids, probabilities = predictions.predictions(store, model.model_id)
     said = Predictions(np.array(ids, dtype=np.str_), probabilities).of(learning.holdout.ids)
     metrics = _measure(schema, learning.holdout, said, settings.seed)
-    control = _control_metrics(store, schema, settings, learning, say)
+    control = _control_metrics(store, schema, settings, model, learning, say)
     proof = prove(store, learning, settings, model, _fit_again(store, schema, settings, model, learning, say))
     measured = Measured(metrics, control, len(learning.control), proof)
     with store.transaction():
@@ -257,7 +283,12 @@ def _measure(schema: LabelSchema, examples: Examples, said: Predictions, seed: i
 
 
 def _control_metrics(
-    store: Store, schema: LabelSchema, settings: LearningSettings, learning: LearningSet, say: Say
+    store: Store,
+    schema: LabelSchema,
+    settings: LearningSettings,
+    model: models.Model,
+    learning: LearningSet,
+    say: Say,
 ) -> Metrics | None:
     if len(learning.control) == len(learning.train):
         return None
@@ -265,10 +296,13 @@ def _control_metrics(
         require_labels(learning.control, schema.classes)
     except TooFewLabels:
         return None
-    say(f"Fitting {settings.model} on the control arm's {len(learning.control)} labels.")
+    # As the model was asked for, whatever the project file says since.
+    asked = str(model.recipe.get("asked_for", model.rung))
+    say(f"Fitting {asked} on the control arm's {len(learning.control)} labels.")
     waiting = waiting_inputs(store)
     store.let_go()
-    rung = classifier(settings.model, schema.classes, settings.encoder, cache=StoredVectors(store))
+    encoder = Encoder(model.recipe["encoder"], StoredVectors(store))
+    rung = classifier(asked, schema.classes, encoder, tuned=model.recipe.get("tuned", {}))
     fitted = rung.fit(learning.control, seed=settings.seed, unlabelled=waiting)
     return _measure(schema, learning.holdout, fitted.predict(learning.holdout.inputs()), settings.seed)
 
@@ -284,7 +318,10 @@ def _fit_again(
     """Fits the model's own rung on other labels; None where that takes more than vectors, or tells nothing."""
     if model.rung not in ON_VECTORS or learning.train.random.all():
         return None
-    rung = classifier(model.rung, schema.classes, Encoder(settings.encoder, StoredVectors(store)))
+    # Of `auto` it is the fine-tune that was tuned.
+    tuned = model.recipe.get("tuned", {}) if model.recipe.get("asked_for", model.rung) == model.rung else {}
+    encoder = Encoder(model.recipe["encoder"], StoredVectors(store))
+    rung = classifier(model.rung, schema.classes, encoder, tuned=tuned)
     waiting = waiting_inputs(store)
     store.let_go()
     say("Fitting on random labels, to tell what choosing saved.")

@@ -9,6 +9,7 @@ from store import models
 from store.database import Store
 from store.embeddings import StoredVectors
 from training.encoder import Encoder
+from training.errors import EncoderError, ModelFolderError
 from training.ladder import Classifier, FittedModel, classifier
 from training.model_folder import load
 from training.tracking import Tracking
@@ -52,8 +53,12 @@ class RungNow:
 
     def start(self, folder: Path, store: Store) -> FittedModel | None:
         """The model that a fit begins from, where there is one and its folder is there."""
-        path = folder / "models" / (self.before or "none")
-        return load(path, cache=StoredVectors(store)) if self.before and path.exists() else None
+        if self.before is None:
+            return None
+        try:
+            return load(folder / "models" / self.before, cache=StoredVectors(store))
+        except (EncoderError, ModelFolderError):
+            return None  # it was taken away, or its encoder was: the fit begins cold and says so
 
 
 def rung_now(store: Store, folder: Path, settings: LearningSettings, encoder: str, snapshot_id: str) -> RungNow:

@@ -17,6 +17,7 @@ from store.database import Store
 from store.label_schema import LabelSchema
 from store.records import add_records, records
 from tests.tiny_project import CLASSES, letters, write_csv, write_encoder
+from training import ladder
 from training.errors import TooFewLabels
 from training.frozen.rung import FittedFrozen
 
@@ -74,6 +75,42 @@ def test_fitting_the_same_again_reads_the_model_that_lies_there_and_loses_nothin
     assert replace(models.current_model(store), fitted_at=before.fitted_at) == before
     assert len(models.models(store)) == 1
     assert weights.stat().st_mtime_ns == written
+
+
+def test_a_model_that_has_spoken_of_every_record_is_not_asked_again(store, settings, monkeypatch):
+    bring_in(store, labelled=40)
+    first = fit(store, settings)
+    monkeypatch.setattr("active_learning.fit.load", lambda *_, **__: pytest.fail("the model was read"))
+    assert fit(store, settings).model_id == first.model_id
+
+
+def test_a_model_whose_folder_cannot_be_read_is_fitted_again(store, settings):
+    bring_in(store, labelled=40)
+    first = fit(store, settings)
+    heads = store.path.parent / first.path / "heads.safetensors"
+    whole = heads.read_bytes()
+    heads.write_bytes(whole[:100])
+    with store.transaction() as db:
+        db.execute("DELETE FROM predictions")
+    again = fit(store, settings)
+    assert (again.model_id, heads.read_bytes()) == (first.model_id, whole)
+
+
+def test_the_control_arm_is_fitted_as_the_model_was(store, settings, monkeypatch):
+    bring_in(store, labelled=40, test=10)
+    model = fit(store, settings)
+    model = replace(model, rung="probe", recipe={**model.recipe, "asked_for": "probe", "tuned": {"logistic": 7.0}})
+    told = []
+    learning = read_learning_set(store, SCHEMA, model.snapshot_id)
+    some = replace(learning, control=learning.train.take(np.arange(12)))
+    monkeypatch.setattr("active_learning.fit.read_learning_set", lambda *_: some)
+    made = ladder.classifier
+    monkeypatch.setattr(
+        "active_learning.fit.classifier",
+        lambda *what, **how: told.append((what[0], how["tuned"])) or made(*what, **how),
+    )
+    evaluate(store, replace(settings, model="auto"), model)
+    assert told[0] == ("probe", {"logistic": 7.0})
 
 
 def test_more_labels_make_another_model_and_the_older_one_steps_back(store, settings):

@@ -219,6 +219,7 @@ def load_frozen(
     Raises:
         ModelFolderError: The encoder has other weights than the one that the heads were fitted on.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     from training.model_folder import read_judged
@@ -226,7 +227,10 @@ def load_frozen(
     encoder = encoder or Encoder(recipe["encoder"], cache)
     if encoder.folder.revision != recipe["encoder_revision"]:
         raise ModelFolderError(f"{folder}: the model needs another revision of {recipe['encoder']}; fit it again.")
-    tensors = load_file(folder / TENSORS_FILE)
+    try:
+        tensors = load_file(folder / TENSORS_FILE)
+    except (OSError, SafetensorError) as error:
+        raise ModelFolderError(f"{folder}: the model's heads cannot be read; fit it again.") from error
     heads = []
     for number in range(len(recipe["heads"])):
         mark = f"{number}."
