@@ -21,11 +21,12 @@ from active_learning.changed import draw_changed, without_changed
 from active_learning.control_arm import COUNTED, chosen_before
 from active_learning.draw import Drawn, draw_round
 from active_learning.draw_again import SECOND_OPINION, labelled_now
-from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model, metrics_json, score_pool
+from active_learning.fit import NothingToMeasureWith, evaluate_model, fit_model, metrics_json
+from active_learning.model_now import model_now
 from active_learning.opened_again import close_again, open_again, opened, opened_states
 from active_learning.read_pool import as_pool
 from active_learning.settings import LearningSettings
-from active_learning.strategies import NEED_A_MODEL, NEED_MEMBERS, strategy, strategy_or_random
+from active_learning.strategies import NEED_MEMBERS, STRATEGIES, strategy, strategy_or_stand_in
 from labeling.answers import RELOOK
 from labeling.audit import TooFewClasses
 from labeling.pull import pull
@@ -131,18 +132,17 @@ def keep_up(store: Store, curation: CurationSettings) -> int:
 
 def _score(bench: Bench, current: rounds.Round) -> rounds.Round:
     near_equal = keep_up(bench.store, bench.curation)
-    score_pool(bench.store, bench.folder)
+    model_now(bench.store, bench.schema, bench.folder, bench.settings, bench.say)
     return rounds.move_round(bench.store, current.round_id, "select", {"set_aside_as_duplicates": near_equal})
 
 
 def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
     # Records may have come since, where the round stopped here and goes on later.
     keep_up(bench.store, bench.curation)
-    score_pool(bench.store, bench.folder)
+    model = model_now(bench.store, bench.schema, bench.folder, bench.settings, bench.say)
     candidates = pool.pool(bench.store)
-    model = models.current_model(bench.store)
     changed = draw_changed(candidates, bench.schema, bench.settings, current.size)
-    batch, blind = _draw_new(bench, current, without_changed(candidates), model, changed)
+    batch, by = _draw_new(bench, current, without_changed(candidates), model, changed)
     drawn, counted = ([one for one in batch if (one.answers_wanted > 0) == asked] for asked in (True, False))
     cluster = dict(zip(candidates["record_id"].to_pylist(), candidates["cluster_id"].to_pylist(), strict=True))
     sent = [one for one in drawn if not one.opens]
@@ -172,7 +172,6 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
         numbers = {"asked": counts | again, "changed": len(changed), COUNTED: [one.record_id for one in counted]}
         numbers |= open_again(bench.store, [one for one in drawn if one.opens])
         moved = rounds.move_round(bench.store, current.round_id, "push", numbers)
-    by = "random, since there is no model yet" if blind else current.strategy
     bench.say(
         f"Chosen: {counts['selected']} by {by}, {counts['control']} at random to train on, "
         f"{counts['holdout']} at random to measure with."
@@ -189,10 +188,10 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
 
 def _draw_new(
     bench: Bench, current: rounds.Round, new: pa.Table, model: models.Model | None, changed: list[Drawn]
-) -> tuple[list[Drawn], bool]:
-    """The whole batch, `changed` first; and whether the strategy had to do without the model that it needs."""
+) -> tuple[list[Drawn], str]:
+    """The whole batch, `changed` first; and for a person what chose it, with the reason where another stood in."""
     if not new.num_rows:
-        return changed, False
+        return changed, current.strategy
     held_out = sum(row["records"] for row in splits.split_counts(bench.store).to_pylist() if row["split"] != "train")
     # Rounds of before answers were counted have a size alone.
     budget = current.numbers.get("budget", current.size * bench.settings.annotators_per_record)
@@ -210,17 +209,18 @@ def _draw_new(
         model,
         members_from=bench.folder if current.strategy in NEED_MEMBERS else None,
     )
+    taken, why = strategy_or_stand_in(current.strategy, choices)
     drawn = draw_round(
         choices,
         settings,
         current.number,
-        strategy_or_random(current.strategy, choices),
+        STRATEGIES[taken],
         holdout_wanted=max(0, settings.holdout - held_out),
         labelled=labelled,
         answers=max(0, left),
         chosen_before=chosen_before(bench.store),
     )
-    return changed + drawn, current.strategy in NEED_A_MODEL and choices.probabilities is None
+    return changed + drawn, taken if why is None else f"{taken}, since {why}"
 
 
 def shown_predictions(store: Store, model: models.Model | None, ids: list[str]) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from active_learning.learning_curves import CONTROL, Point
 from active_learning.pool import Ids, Pool
 from active_learning.simulated_corpus import Corpus, Schedule
-from active_learning.strategies import STRATEGIES, strategy_or_random
+from active_learning.strategies import STRATEGIES, strategy_or_stand_in
 from training.errors import TooFewLabels
 from training.examples import Examples, Inputs, Predictions
 
@@ -92,12 +92,12 @@ class _Labelled:
     def choose(self, model: FittedModel | None, number: int, size: int) -> tuple[Ids, bool]:
         """The ids that bring the labels to `size`, and whether they were drawn at random."""
         pool = self._pool(model)
-        choose = strategy_or_random(self.arm.strategy, pool)
-        at_random = choose is STRATEGIES[CONTROL]
+        taken, _ = strategy_or_stand_in(self.arm.strategy, pool)
+        at_random = taken == CONTROL
         # A strategy that begins at random draws what the control arm draws: the arms then differ by the choosing alone.
         name = CONTROL if at_random else self.arm.strategy
         rng = np.random.default_rng([self.arm.seed, number + 1, zlib.crc32(name.encode())])
-        return choose(pool, size - int(self.labelled.sum()), rng).ids, at_random
+        return STRATEGIES[taken](pool, size - int(self.labelled.sum()), rng).ids, at_random
 
     def add(self, chosen: Ids, at_random: bool) -> None:
         """Their labels are known from now on."""

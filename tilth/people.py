@@ -124,6 +124,7 @@ def push_chosen(
                 n,
                 name,
                 curation_settings(project),
+                say,
             )
         if issues:
             chosen = relook_assignments(store, limit)

@@ -47,6 +47,7 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
 NEED_NO_MODEL = frozenset({"auto", "k-center", "probcover", "random", "typiclust"})
 NEED_A_MODEL = frozenset(STRATEGIES) - NEED_NO_MODEL
 NEED_MEMBERS = frozenset({"bald"})
+NEED_LABELLED = frozenset({"cal"})
 
 
 class UnknownStrategy(RequestError):
@@ -66,11 +67,19 @@ def strategy(name: str) -> Strategy:
     raise UnknownStrategy(f'there is no strategy "{name}"{meant}. There are: {", ".join(STRATEGIES)}.')
 
 
-def strategy_or_random(name: str, pool: Pool) -> Strategy:
-    """The strategy called `name`; `random` where it needs a model and the pool has no probabilities yet.
+def strategy_or_stand_in(name: str, pool: Pool) -> tuple[str, str | None]:
+    """The name of the strategy that chooses where `name` is wanted: itself; or one that needs less, and why, so that a
+    round that has begun can go on.
 
     Raises:
         UnknownStrategy: There is none; the message names the nearest.
     """
-    wanted = strategy(name)
-    return random if name in NEED_A_MODEL and pool.probabilities is None else wanted
+    strategy(name)
+    if name in NEED_A_MODEL and pool.probabilities is None:
+        return "random", "there is no model yet"
+    if name in NEED_MEMBERS and pool.members is None:
+        return "margin", f"{name} needs a model of several members and this one has none"
+    told = pool.labelled_labels is not None or pool.labelled_probabilities is not None
+    if name in NEED_LABELLED and not (pool.labels and told and pool.labelled_embeddings is not None):
+        return "margin", f"{name} needs labelled records that the model has spoken of"
+    return name, None

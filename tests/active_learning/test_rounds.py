@@ -1,5 +1,7 @@
 """A round between its steps, without people; tests/integration plays whole rounds through a real Label Studio."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,11 +12,12 @@ import pytest
 from active_learning.control_arm import COUNTED, chosen_before, in_control
 from active_learning.fit import fit_model
 from active_learning.learning_set import read_learning_set
+from active_learning.model_now import model_now
 from active_learning.rounds import STEPS, Bench
 from active_learning.settings import LearningSettings
 from crawlers.files import import_file
 from labeling.resolve import resolve_labels
-from store import assignments, labels, models, rounds
+from store import assignments, labels, models, predictions, rounds
 from store.database import Store
 from store.label_schema import LabelSchema
 from store.records import add_records
@@ -70,3 +73,31 @@ def test_a_record_that_was_chosen_before_may_be_drawn_for_the_control_arm_and_no
     assert model is not None and model.snapshot_id is not None
     learning = read_learning_set(bench.store, SCHEMA, model.snapshot_id)
     assert set(learning.control.ids.tolist()) == counted, "the others have no label yet"
+
+
+def test_where_a_class_was_added_after_the_fit_the_model_is_fitted_again_and_the_round_goes_on(bench: Bench) -> None:
+    wider = replace(bench, schema=LabelSchema("text-classification", ("spam", *CLASSES)))
+    current = rounds.begin_round(bench.store, first_step="select", strategy="auto", size=10, seed=0, numbers={})
+    current = STEPS["select"](wider, current)
+    assert current is not None and current.state == "push"
+    asked = assignments.assignments(bench.store, round_id=current.round_id)
+    shown = [json.loads(one)["probabilities"] for one in asked["prediction"].to_pylist()]
+    assert len(shown) == 10
+    assert all(list(one) == list(wider.schema.classes) and one["spam"] < 0.2 for one in shown)
+
+
+def test_where_the_models_folder_is_gone_the_model_is_fitted_again(bench: Bench) -> None:
+    model = models.current_model(bench.store)
+    assert model is not None
+    shutil.rmtree(bench.folder / model.path)
+    late = add_records(bench.store, pa.table({"text": ["the invoice charge payment"]}), source_name="late").record_ids
+    found = model_now(bench.store, SCHEMA, bench.folder, bench.settings, lambda _: None)
+    assert found is not None
+    assert set(late) <= set(predictions.predictions(bench.store, found.model_id)[0])
+
+
+def test_a_round_whose_strategy_lacks_members_goes_on_by_margin_and_says_so(bench: Bench) -> None:
+    said: list[str] = []
+    current = rounds.begin_round(bench.store, first_step="select", strategy="bald", size=10, seed=0, numbers={})
+    STEPS["select"](replace(bench, say=said.append), current)
+    assert "by margin, since bald needs a model of several members" in said[0]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from active_learning.pool import Pool
-from active_learning.strategies import STRATEGIES, Strategy, UnknownStrategy, strategy, strategy_or_random
+from active_learning.strategies import STRATEGIES, Strategy, UnknownStrategy, strategy, strategy_or_stand_in
 from tests.active_learning import test_strategies_spread
 from tests.active_learning.test_strategies_contract import StrategyContract, large_pool
 
@@ -83,4 +83,22 @@ def test_an_unknown_strategy_is_answered_with_the_nearest(wrong: str, right: str
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_every_strategy_has_a_way_to_begin_without_a_model(name: str) -> None:
     cold = Pool(np.array(["a", "b", "c"]), embeddings=np.eye(3))
-    assert len(strategy_or_random(name, cold)(cold, 2, np.random.default_rng(0))) == 2
+    taken, why = strategy_or_stand_in(name, cold)
+    assert (taken == name) == (why is None)
+    assert len(strategy(taken)(cold, 2, np.random.default_rng(0))) == 2
+
+
+@pytest.mark.parametrize(
+    "name, lacking",
+    [
+        ("bald", {"members": None}),
+        ("cal", {"labelled_labels": None, "labelled_probabilities": None}),
+        ("cal", {"labelled_embeddings": None}),
+    ],
+)
+def test_where_a_strategy_lacks_what_it_needs_the_margin_stands_in(name: str, lacking: dict[str, None]) -> None:
+    whole = large_pool(30)
+    assert strategy_or_stand_in(name, whole) == (name, None)
+    taken, why = strategy_or_stand_in(name, replace(whole, **lacking))
+    assert taken == "margin"
+    assert why is not None and why.startswith(f"{name} needs")
