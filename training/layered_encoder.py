@@ -201,11 +201,18 @@ class LayeredEncoder:
 
     def _agrees(self) -> bool:
         """Whether the upper part on kept states gives what the whole encoder gives; some kinds count their layers."""
-        import torch
-
         if self._stack is None:
             return False
-        tokens = tokenize(self.tokenizer, ["one two three four five", "six"], self.folder.max_length)
+        # As long as any, and all words different: layers that look at near words alone differ from others there only.
+        known = min(len(self.tokenizer), self.model.config.vocab_size)
+        words = np.setdiff1d(np.arange(known), list(self.tokenizer.all_special_ids))
+        drawn = np.random.default_rng(0).choice(words, self.folder.max_length)
+        short, long = drawn[:3].tolist(), drawn.tolist()
+        return self._agrees_on([short]) and self._agrees_on([long, short])
+
+    def _agrees_on(self, tokens: list[list[int]]) -> bool:
+        import torch
+
         batch = pad(self.tokenizer, tokens, self.device)
         with torch.no_grad():
             whole = self.model(**batch).last_hidden_state

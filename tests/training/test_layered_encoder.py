@@ -11,7 +11,9 @@ import transformers
 from tests.training.labelled_words import CLASSES, some_examples
 from training.encoder import Encoder
 from training.errors import EncoderError
+from training.examples import Inputs
 from training.fine_tune import FineTune, Schedule
+from training.layered_encoder import LayeredEncoder
 
 WORDS = 23
 SIZES = {"vocab_size": WORDS, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
@@ -64,6 +66,30 @@ def test_fine_tunes_and_loads_again(make: Any, adapt: str, tmp_path: Path, encod
     if adapt == "lora":
         own = dict(encoder._model.named_parameters())
         assert any(not torch.equal(weight, own[name]) for name, weight in fitted.members[0].weights.items())
+
+
+def test_layers_that_are_told_apart_by_their_number_are_not_run_without_the_lower(
+    tmp_path: Path, encoder_folder: Path
+) -> None:
+    """Of four layers the last two see near words alone; by their place among two they would see all."""
+    config = transformers.Qwen3Config(
+        **SIZES,
+        num_hidden_layers=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        max_position_embeddings=64,
+        use_sliding_window=True,
+        sliding_window=8,
+        layer_types=["full_attention", "full_attention", "sliding_attention", "sliding_attention"],
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = written(transformers.Qwen3Model(config), tmp_path / "encoder", encoder_folder)
+    layered = LayeredEncoder(encoder.folder, 0.5)
+    long = Inputs(np.array(["a"]), ["apple the iron this " * 12])
+    with torch.no_grad():
+        vector = layered.pooled(layered.read(long.texts), "sentence").numpy()
+    np.testing.assert_allclose(vector, encoder.embed(long).vectors, atol=1e-5)
 
 
 def test_a_model_of_texts_and_images_is_refused(tmp_path: Path, encoder_folder: Path) -> None:
