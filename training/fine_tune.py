@@ -270,7 +270,7 @@ class FineTune:
     ) -> dict[str, Any]:
         """What the fit found out."""
         own = judged.probabilities[np.arange(len(examples)), examples.labels]
-        weights = sample_weights(examples.random)
+        weights = sample_weights(examples.random) * examples.weights
         training = mean_curve([one.fit.training for one in fitted])
         validation = mean_curve([one.fit.validation for one in fitted])
         tokens = sum(one.fit.at * len(examples) for one in fitted)

@@ -32,12 +32,6 @@ def assign_folds(examples: Examples, folds: int, rng: np.random.Generator) -> ND
     return fold_of_group[member]
 
 
-def hold_back(examples: Examples, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(N,) True for about `share` of the examples, stratified and grouped: the validation part."""
-    parts = max(2, round(1 / share))
-    return assign_folds(examples, parts, rng) == rng.integers(parts)
-
-
 def majority_labels(
     member: NDArray[np.int64], labels: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -108,6 +108,11 @@ def _front_matter(recipe: dict[str, Any], facts: CardFacts) -> str:
     return str(front.to_yaml())
 
 
+def _shown(encoder: str) -> str:
+    """A Hub name as it is; of a folder, which may tell whose machine it was, the last part."""
+    return Path(encoder).name if Path(encoder).expanduser().is_dir() else encoder
+
+
 def _summary(classes: Sequence[str], recipe: dict[str, Any], facts: CardFacts) -> str:
     asked = f" It answers: *{facts.question}*" if facts.question else ""
     listed = "\n".join(f"- {name}" for name in classes)
@@ -124,5 +129,5 @@ def _figures(metrics: Metrics) -> str:
 
 
 def _made(recipe: dict[str, Any], facts: CardFacts) -> str:
-    made = {"data_snapshot": facts.snapshot or None, **recipe}
+    made = {"data_snapshot": facts.snapshot or None, **recipe, "encoder": _shown(str(recipe["encoder"]))}
     return f"```json\n{json.dumps(made, indent=2, ensure_ascii=False)}\n```\n"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from training.calibration import fit_temperature, log_softmax, missing_mass, sample_weights, spread
 from training.errors import TooFewLabels
 from training.examples import Examples
-from training.folds import assign_folds, hold_back
+from training.folds import assign_folds
 
 
 def labelled(labels: list[int], groups: list[int] | None = None, random: list[bool] | None = None) -> Examples:
@@ -42,11 +42,6 @@ def test_every_class_is_spread_evenly(labels: list[int], folds: int) -> None:
     for label in set(labels):
         counts = np.bincount(fold[examples.labels == label], minlength=folds)
         assert counts.max() - counts.min() <= 1
-
-
-def test_the_validation_part_is_about_the_share() -> None:
-    held = hold_back(labelled([0, 1] * 50), 0.2, np.random.default_rng(0))
-    assert held.sum() == 20
 
 
 def test_the_temperature_that_made_the_logits_too_sure_is_found() -> None:

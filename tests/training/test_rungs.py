@@ -101,6 +101,7 @@ class RungContract:
         made = json.loads(card.text.split("```json\n")[1].split("```")[0])
         assert made["data_snapshot"] == "5eed" * 8
         assert (made["seed"], made["temperature"]) == (3, fitted.temperature)
+        assert made["encoder"] == "tiny"  # and no path of this machine
 
     def test_no_input_gives_no_prediction(self, fitted: FittedModel) -> None:
         nothing = fitted.predict(Inputs(np.array([], dtype=str), []))
