@@ -63,9 +63,10 @@ class LabelsSaved:
         records: How many records were measured with.
         accuracy: Of the model on them.
         needed: (value, low, high) random labels for that accuracy; None stands for more than the search went to.
-        saved: The same, less `labels`.
+        saved: The same, less `labels` and `again`.
         gain: (value, low, high) points of accuracy, of 100, over as many random labels.
         unknown: Why nothing can be said, and what is missing; the figures are then None.
+        again: As many labels as the answers that went to labelled records would have been.
     """
 
     labels: int
@@ -76,6 +77,7 @@ class LabelsSaved:
     saved: tuple[float | None, float | None, float | None] | None = None
     gain: tuple[float, float, float] | None = None
     unknown: str | None = None
+    again: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -100,7 +102,8 @@ class LabelsSaved:
             return f"many; {unseen}"
         if low > 0 and value is None:
             return f"at least {low:,.0f}; {unseen}"
-        for_it = f"For the accuracy that {self.labels:,} labels gave"
+        spent = f"{self.labels:,} labels" + (f" and answers worth {self.again:,} more" if self.again else "")
+        for_it = f"For the accuracy that {spent} gave"
         if low > 0:
             to = " or more" if high is None else f" to {high:,.0f}"
             return (
@@ -124,21 +127,28 @@ class LabelsSaved:
 
 
 def labels_saved(
-    correct: NDArray[np.bool_], labels: int, control: ControlCurve, rng: np.random.Generator
+    correct: NDArray[np.bool_], labels: int, control: ControlCurve, rng: np.random.Generator, *, again: int = 0
 ) -> LabelsSaved:
     """What choosing saved a model that is right where `correct` (H,) says and was fitted on `labels` labels.
 
-    `control.correct` speaks of the same H records in the same order.
+    `control.correct` speaks of the same H records in the same order. `again` counts answers to labelled records, in
+    labels' worth: random choice would have had them for labels.
     """
     records, why_not = len(correct), _why_not(len(correct), control.n_labels, labels)
     if why_not is not None:
         return LabelsSaved(labels, _most(control.n_labels), records, unknown=why_not)
     shares = rng.multinomial(records, np.full(records, 1 / records), size=RESAMPLES) / records
-    return _told(correct, shares @ correct, labels, control.n_labels, shares @ control.correct.T, rng)
+    return _told(correct, shares @ correct, labels, again, control.n_labels, shares @ control.correct.T, rng)
 
 
 def labels_saved_by_rounds(
-    correct: NDArray[np.bool_], labels: int, n_labels: Floats, accuracies: Floats, rng: np.random.Generator
+    correct: NDArray[np.bool_],
+    labels: int,
+    n_labels: Floats,
+    accuracies: Floats,
+    rng: np.random.Generator,
+    *,
+    again: int = 0,
 ) -> LabelsSaved:
     """The same from what past rounds measured of the control arm alone, for models that are too dear to fit again.
 
@@ -151,13 +161,14 @@ def labels_saved_by_rounds(
     shares = rng.multinomial(records, np.full(records, 1 / records), size=RESAMPLES) / records
     spread = np.sqrt(np.maximum(accuracies * (1 - accuracies), 1 / records) / records)
     drawn = np.clip(accuracies + rng.normal(size=(RESAMPLES, len(accuracies))) * spread, 0.0, 1.0)
-    return _told(correct, shares @ correct, labels, n_labels, drawn, rng)
+    return _told(correct, shares @ correct, labels, again, n_labels, drawn, rng)
 
 
 def _told(
     correct: NDArray[np.bool_],
     model: Floats,
     labels: int,
+    again: int,
     n_labels: Floats,
     at_random: Floats,
     rng: np.random.Generator,
@@ -165,7 +176,8 @@ def _told(
     """From draws of the model's accuracy (B,) and of the accuracies (B, P) with `n_labels` random labels."""
     fits = fit_curves(n_labels, at_random, rng)
     needed = Range.of(fits.labels_for(model, most=float(MOST * max(labels, _most(n_labels)))))
-    gain = _gain(model, fits, labels)
+    spent = labels + again
+    gain = _gain(model, fits, spent)
     bounds = needed.value, needed.low, needed.high
     return LabelsSaved(
         labels=labels,
@@ -173,8 +185,9 @@ def _told(
         records=len(correct),
         accuracy=float(correct.mean()),
         needed=(_finite(bounds[0]), _finite(bounds[1]), _finite(bounds[2])),
-        saved=(_finite(bounds[0] - labels), _finite(bounds[1] - labels), _finite(bounds[2] - labels)),
+        saved=(_finite(bounds[0] - spent), _finite(bounds[1] - spent), _finite(bounds[2] - spent)),
         gain=(gain.value, gain.low, gain.high),
+        again=again,
     )
 
 

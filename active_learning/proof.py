@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from active_learning.curve_fits import Floats
+from active_learning.draw_again import SECOND_OPINION
 from active_learning.labels_saved import LabelsSaved, Predicts, control_curve, labels_saved, labels_saved_by_rounds
 from active_learning.learning_set import LearningSet
 from active_learning.settings import LearningSettings
 from active_learning.stopping import Agreement, Prices, StopAdvice, agreement, stop_advice
+from labeling.answers import RELOOK
 from store import models, predictions, rounds
 from store.database import Store
+from training.ensemble import NAME as ENSEMBLE
 from training.examples import Examples, Predictions
 
 MOST_MODELS = 12
@@ -72,8 +75,9 @@ def prove(
     """Measure what choosing saved and what more labels would bring.
 
     Args:
-        fit: Fits the model's own rung, for the curve of random labels; None where that is too dear to do a dozen times:
-            then what past rounds measured of the control arm has to do.
+        fit: Fits the model's own rung, for the curve of random labels, or of several that speak together the one on
+            vectors; None where that is too dear to do a dozen times: then what past rounds measured of the control arm
+            has to do.
     """
     rng = np.random.default_rng([settings.seed, 0x70726F6F])
     holdout = learning.holdout
@@ -140,11 +144,24 @@ def _saved(
     labels, holdout = len(learning.train), learning.holdout
     if learning.train.random.all():
         return LabelsSaved(labels, labels, len(holdout), unknown="No label was chosen by a strategy yet.")
-    said = _classes_said(store, model, holdout)
-    correct = np.array([said[one] for one in holdout.ids.tolist()]) == holdout.labels
+    if fit is not None and model.rung == ENSEMBLE:
+        # Like is compared with like: the rung on vectors, fitted on the chosen labels and on random ones.
+        classes = fit(learning.train).predict(holdout.inputs()).probabilities.argmax(axis=1)
+    else:
+        said = _classes_said(store, model, holdout)
+        classes = np.array([said[one] for one in holdout.ids.tolist()])
+    correct = classes == holdout.labels
+    again = round(_answered_again(store) / prices(settings).answers_per_label)
     if fit is None:
-        return labels_saved_by_rounds(correct, labels, *_control_by_rounds(store, model), rng)
-    return labels_saved(correct, labels, control_curve(learning.control, holdout, fit, seed=settings.seed), rng)
+        return labels_saved_by_rounds(correct, labels, *_control_by_rounds(store, model), rng, again=again)
+    curve = control_curve(learning.control, holdout, fit, seed=settings.seed)
+    return labels_saved(correct, labels, curve, rng, again=again)
+
+
+def _answered_again(store: Store) -> int:
+    """How many answers rounds asked for of labelled records, and had."""
+    had = [one.numbers.get("asked", {}) for one in rounds.rounds(store) if "answered" in one.numbers]
+    return sum(asked.get(purpose, 0) for asked in had for purpose in (RELOOK, SECOND_OPINION))
 
 
 def _control_by_rounds(store: Store, model: models.Model) -> tuple[Floats, Floats]:

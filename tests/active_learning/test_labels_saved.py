@@ -45,6 +45,15 @@ def test_the_interval_holds_what_was_saved():
     assert np.mean(held) >= 0.9
 
 
+def test_answers_to_labelled_records_are_no_labels_saved():
+    hardness, control = curve()
+    correct = right(float(at_random(300)), hardness)
+    once, again = (labels_saved(correct, 150, control, np.random.default_rng(0), again=n) for n in (0, 40))
+    assert again.saved[:2] == (once.saved[0] - 40, once.saved[1] - 40)
+    assert again.gain[0] < once.gain[0], "40 more random labels would be more accurate"
+    assert "150 labels and answers worth 40 more gave" in again.sentence()
+
+
 def test_a_model_no_better_than_random_saved_nothing_and_a_warning_comes_after_three_rounds():
     found = saved(float(at_random(150)), labels=150)
     assert found.saved[1] <= 0 <= found.saved[2]

@@ -1,11 +1,12 @@
 """What a live project proves of itself, read from its store after some rounds."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from active_learning.fit import fit_model
+from active_learning.fit import _fit_again, fit_model
 from active_learning.learning_set import read_learning_set
 from active_learning.proof import Proof, agreement_with_current, learning_curve, prices, prove
 from active_learning.settings import LearningSettings
@@ -94,6 +95,31 @@ def test_a_model_too_dear_to_fit_again_is_told_of_by_what_rounds_measured_of_the
         rounds.move_round(store, one.round_id, rounds.DONE, numbers)
     proof = prove(store, learning, settings(project.parent), model, None)
     assert proof.saved.random_labels == 60 and proof.saved.unknown is None
+    last = rounds.rounds(store)[-1]
+    asked = {"asked": {"second-opinion": 5, "relook": 2, "selected": 9}}
+    rounds.move_round(store, last.round_id, rounds.DONE, asked)
+    assert prove(store, learning, settings(project.parent), model, None).saved.again == 0, "nobody answered yet"
+    rounds.move_round(store, last.round_id, rounds.DONE, {"answered": 16})
+    assert prove(store, learning, settings(project.parent), model, None).saved.again == 7
+
+
+def test_of_rungs_that_speak_together_the_one_on_vectors_is_compared(store, project):
+    model = current(store)
+    both = replace(model, rung="ensemble", recipe={**model.recipe, "members": ["probe", "fine-tune"]})
+    learning = read_learning_set(store, SCHEMA, model.snapshot_id)
+    wanted = settings(project.parent)
+    fit = _fit_again(store, SCHEMA, wanted, both, learning, lambda _: None)
+    assert fit is not None
+    fitted_on = []
+
+    def seen(examples):
+        fitted_on.append(len(examples))
+        return fit(examples)
+
+    proof = prove(store, learning, wanted, both, seen)
+    assert proof.saved.unknown is None
+    assert (proof.saved.labels, proof.saved.random_labels) == (86, 24 + 40)
+    assert fitted_on[0] == 86
 
 
 def test_status_and_evaluate_say_it(project):
