@@ -21,6 +21,7 @@ from store.embeddings import StoredVectors
 from store.errors import RequestError
 from store.label_schema import LabelSchema
 from training.encoder import Encoder
+from training.ensemble import NAME as ENSEMBLE
 from training.errors import ModelFolderError, TooFewLabels
 from training.examples import Examples, Inputs, Predictions
 from training.ladder import FittedModel, classifier
@@ -248,8 +249,9 @@ def evaluate_model(
     assert model.snapshot_id is not None
     learning = read_learning_set(store, schema, model.snapshot_id)
     # What is compared is how labels were chosen: the control arm's are trusted as the model's own are.
-    control_arm = trusted(store, schema, learning.control, _of_before(store, model.snapshot_id))
-    learning = replace(learning, control=control_arm)
+    before = _of_before(store, model.snapshot_id)
+    train, control_arm = (trusted(store, schema, part, before) for part in (learning.train, learning.control))
+    learning = replace(learning, train=train, control=control_arm)
     if not len(learning.holdout):
         raise NothingToMeasureWith(
             "No labelled record is held out, so nothing can be measured. Set [rounds] holdout and run a round, "
@@ -315,13 +317,15 @@ def _fit_again(
     learning: LearningSet,
     say: Say,
 ) -> Callable[[Examples], FittedModel] | None:
-    """Fits the model's own rung on other labels; None where that takes more than vectors, or tells nothing."""
-    if model.rung not in ON_VECTORS or learning.train.random.all():
+    """Fits the model's rung on vectors on other labels; None where it has none, or where that tells nothing."""
+    members = model.recipe["members"] if model.rung == ENSEMBLE else [model.rung]
+    on_vectors = [one for one in members if one in ON_VECTORS]
+    if not on_vectors or learning.train.random.all():
         return None
     # Of `auto` it is the fine-tune that was tuned.
     tuned = model.recipe.get("tuned", {}) if model.recipe.get("asked_for", model.rung) == model.rung else {}
     encoder = Encoder(model.recipe["encoder"], StoredVectors(store))
-    rung = classifier(model.rung, schema.classes, encoder, tuned=tuned)
+    rung = classifier(on_vectors[0], schema.classes, encoder, tuned=tuned)
     waiting = waiting_inputs(store)
     store.let_go()
     say("Fitting on random labels, to tell what choosing saved.")
