@@ -39,8 +39,8 @@ def probcover(
         rng: Seeds the sample, the pseudo-labels and the order of ties.
         purity: The share of balls that must hold one pseudo-label only.
         look_at: Of a larger pool, a uniform sample of this many is looked at, one a cluster; at least `n` are.
-        most_neighbours: The radius is made smaller where a ball would hold more than this many on average, so that
-            memory stays bounded.
+        most_neighbours: The radius is made smaller where a record in the middle would have more than this many, and
+            where all together would have more than twice as many on average, so that memory stays bounded.
 
     Returns:
         min(n, clusters left) distinct ids; `scores` are the share of what was looked at that each newly covers.
@@ -74,14 +74,20 @@ def least_likeness(vectors: Vectors, pseudo_labels: Groups, purity: float, most_
     looked_at = slice(0, RADIUS_FROM)  # rows are in the order of their hashes: a uniform sample
     nearest_other = np.empty(len(vectors[looked_at]), dtype=np.float32)
     crowded = np.empty_like(nearest_other)
+    # Where a large part of the pool lies in one place, balls that suit the rest would hold that part squared.
+    most_pairs = 2 * most_neighbours * len(nearest_other)
+    likest = np.empty(0, dtype=np.float32)
     for rows in _parts(len(nearest_other), len(vectors)):
         likeness = vectors[rows] @ vectors.T
         place = max(0, len(vectors) - 1 - most_neighbours)
         crowded[rows] = np.partition(likeness, place, axis=1)[:, place] if place else -1
+        likest = np.concatenate([likest, likeness.ravel()])
+        likest = np.partition(likest, -most_pairs)[-most_pairs:] if len(likest) > most_pairs else likest
         likeness[pseudo_labels[rows][:, None] == pseudo_labels[None, :]] = -1
         nearest_other[rows] = likeness.max(axis=1)
     # A hair more, so that the ball stops before the nearest of another kind, and rounding makes nobody a neighbour.
-    return float(max(np.quantile(nearest_other, purity), crowded.mean())) + 1e-5
+    too_many = likest.min() if len(likest) == most_pairs else -1.0
+    return float(max(np.quantile(nearest_other, purity), crowded.mean(), too_many)) + 1e-5
 
 
 def _classes(pool: Pool) -> int | None:

@@ -139,6 +139,16 @@ class TestProbcover(NeedsEmbeddings):
         least = least_likeness(vectors, np.zeros(3000, dtype=np.int64), 0.95, most_neighbours=50)
         assert 20 < (vectors @ vectors.T >= least).sum(axis=1).mean() < 100
 
+    def test_a_crowd_in_one_place_does_not_hold_itself_squared(self) -> None:
+        from active_learning.strategies.probcover import least_likeness
+
+        rng = np.random.default_rng(0)
+        vectors = rng.normal(size=(3000, 8)).astype(np.float32)
+        vectors[:900] = vectors[0] + 0.2 * vectors[:900]
+        vectors = rng.permutation(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+        least = least_likeness(vectors, np.zeros(3000, dtype=np.int64), 0.95, most_neighbours=50)
+        assert 50 < (vectors @ vectors.T >= least).sum(axis=1).mean() < 110
+
 
 class TestClusterMargin(NeedsProbabilities, NeedsEmbeddings):
     strategy = staticmethod(strategy("cluster-margin"))
