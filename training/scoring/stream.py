@@ -1,7 +1,8 @@
 """A pool streamed through an encoder or a model, Arrow batches in and Arrow batches out, keyed by `record_id`.
 
-Each function looks at one batch alone and keeps nothing of it, so that one process, a process pool and Ray Data's
-`map_batches` run the very same one, and memory does not grow with the pool.
+Each function looks at one batch alone, so that one process, a process pool and Ray Data's `map_batches` run the very
+same one. All that stays of a batch is what the encoder's cache keeps: with `NothingKept` memory does not grow with the
+pool.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
