@@ -56,7 +56,7 @@ def doctor(
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
-    """Show counts, rounds, what keeps records back, and what to do next."""
+    """Show where the project stands, and what to do next."""
     from tilth.status import project_status
 
     found = project_status(context.obj)

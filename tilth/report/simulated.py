@@ -18,12 +18,14 @@ class SimulationPicture:
         points: `arm`, `labels`, `accuracy`, `low`, `high`, `seeds` for the chart; `low` and `high` are the accuracy
             itself where there was a single seed.
         lines: What each arm won against random, in a sentence each.
+        rungs: Which rungs were fitted.
     """
 
     records: int
     seeds: int
     points: Sequence[Mapping[str, Any]]
     lines: Sequence[str]
+    rungs: Sequence[str] = ()
 
 
 def simulation_pictures(folder: Path) -> list[SimulationPicture]:
@@ -57,5 +59,5 @@ def simulation_pictures(folder: Path) -> list[SimulationPicture]:
                     f"{curves.arm_name(strategy, rung)} against random: {gain.mean:+.3f} area under the accuracy "
                     f"curve ({interval})."
                 )
-        found.append(SimulationPicture(kept.records, len(curves.seeds), points, lines))
+        found.append(SimulationPicture(kept.records, len(curves.seeds), points, lines, curves.rungs))
     return found

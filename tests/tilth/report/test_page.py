@@ -89,7 +89,11 @@ def page():
         hardest=[Hard(HOSTILE, "a", 0.01, "b", 0.97, "out of fold", f"torn between a and {HOSTILE}")],
         simulations=[
             SimulationPicture(
-                60, 2, [{"arm": HOSTILE, "labels": 10, "accuracy": 0.5, "low": 0.4, "high": 0.6, "seeds": 2}], [HOSTILE]
+                60,
+                2,
+                [{"arm": HOSTILE, "labels": 10, "accuracy": 0.5, "low": 0.4, "high": 0.6, "seeds": 2}],
+                [HOSTILE],
+                ["probe"],
             )
         ],
         proof=PROOF,
@@ -156,6 +160,10 @@ def test_labels_saved_are_no_headline_where_they_may_be_none():
     unsure = replace(PROOF, saved=replace(PROOF.saved, saved=(70, -10, 100)))
     page = render(replace(EMPTY, proof=unsure), SCHEMA, name="n", description="")
     assert "labels saved by choosing" not in page
+
+
+def test_what_was_simulated_stands_there(page):
+    assert "60 labelled records, the rung probe, 2 seeds." in page
 
 
 def test_what_a_crawl_was_refused_stands_there_with_the_hosts_that_were_slow(page):
