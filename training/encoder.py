@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from training.device import Device, best_device
 from training.encoder_folder import EncoderFolder, find_encoder
 from training.errors import EncoderError, OnnxUnusable, OutOfMemory
-from training.examples import Inputs, Strings, require_finite
+from training.examples import Inputs, Strings, content_hash, require_finite
 from training.scoring.batches import TOKENS_PER_BATCH, batches_by_length
 from training.scoring.onnx import OnnxPass, exported
 from training.scoring.passes import Pass, torch_pass
@@ -197,7 +197,9 @@ class Encoder:
     def _embed_texts(
         self, inputs: Inputs, rows: list[int], views: Sequence[View], progress: Progress | None
     ) -> dict[View, Vectors]:
-        texts, hashes = [inputs.texts[row] for row in rows], inputs.content_hashes[rows].tolist()
+        texts = [inputs.texts[row] for row in rows]
+        # The texts' own hashes: tokens are kept for the whole process, and callers may name their texts as they like.
+        hashes = [content_hash(text) for text in texts]
         tokens = tokenize_once(self._tokenizer, texts, hashes, self.folder.max_length, self._tokens)
         way = self.way
         told = _counting(progress, len(rows))

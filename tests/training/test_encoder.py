@@ -30,6 +30,17 @@ def test_a_text_is_embedded_once_for_a_revision(encoder_folder: Path, monkeypatc
     np.testing.assert_array_equal(second.embed(INPUTS).vectors, first.vectors)
 
 
+def test_names_that_a_caller_gives_two_texts_in_two_caches_do_not_mix_them_up(encoder_folder: Path) -> None:
+    ids = named = np.array(["1"])
+    first, second = (
+        Encoder(str(encoder_folder), MemoryCache()).embed(Inputs(ids, [text], named)).vectors
+        for text in ("apple", "banana apple")
+    )
+    alone = Encoder(str(encoder_folder)).embed(Inputs(ids, ["banana apple"])).vectors
+    assert np.abs(first - second).max() > 1e-3
+    np.testing.assert_allclose(second, alone, atol=1e-6)
+
+
 def test_only_what_is_new_is_embedded(encoder: Encoder) -> None:
     told: list[tuple[int, int]] = []
     encoder.embed(Inputs(INPUTS.ids[:10], INPUTS.texts[:10]))

@@ -75,7 +75,13 @@ class OnnxPass:
         batch = pad(self.tokenizer, tokens, self.device)
         fed = {name: tensor.numpy() for name, tensor in batch.items()}
         asked = ["last", "middle"] if "middle" in views else ["last"]
-        states = [torch.from_numpy(np.ascontiguousarray(found)) for found in self.session.run(asked, fed)]
+        try:
+            given = self.session.run(asked, fed)
+        except Exception as error:  # its errors share no class with one another
+            if "alloc" in str(error):
+                raise MemoryError("ONNX Runtime has no room for a batch") from error
+            raise
+        states = [torch.from_numpy(np.ascontiguousarray(found)) for found in given]
         words = [first_word(ids, self.special) for ids in tokens]
         last, middle = states[0], states[-1]
         mask, pooling = batch["attention_mask"], self.folder.pooling

@@ -126,3 +126,19 @@ def test_a_broken_graph_is_no_way(tmp_path: Path, encoder: Encoder) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"no graph")
     with pytest.raises(OnnxUnusable, match="cannot read"):
         OnnxPass(tmp_path / "broken.onnx", encoder._tokenizer, encoder.folder)
+
+
+@pytest.mark.parametrize(
+    "said, raised", [("Failed to allocate memory for requested buffer", MemoryError), ("x", ValueError)]
+)
+def test_onnx_runtimes_lack_of_memory_is_known_as_such(said: str, raised: type[Exception], encoder: Encoder) -> None:
+    from training.scoring.onnx import OnnxPass
+
+    class NoRoom:
+        def run(self, *_: object) -> None:
+            raise ValueError(said)
+
+    through = OnnxPass.__new__(OnnxPass)
+    through.session, through.tokenizer, through.device = NoRoom(), encoder._tokenizer, encoder.device
+    with pytest.raises(raised):
+        through.vectors([[2, 3]], ["sentence"])
