@@ -76,7 +76,7 @@ def least_likeness(vectors: Vectors, pseudo_labels: Groups, purity: float, most_
     crowded = np.empty_like(nearest_other)
     # Where a large part of the pool lies in one place, balls that suit the rest would hold that part squared.
     most_pairs = 2 * most_neighbours * len(nearest_other)
-    likest = np.empty(0, dtype=np.float32)
+    likest: Vectors = np.empty(0, dtype=np.float32)
     for rows in _parts(len(nearest_other), len(vectors)):
         likeness = vectors[rows] @ vectors.T
         place = max(0, len(vectors) - 1 - most_neighbours)
