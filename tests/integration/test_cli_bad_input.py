@@ -87,7 +87,7 @@ class TestTheProjectFile:
     @pytest.mark.parametrize(
         ("old", "new", "said"),
         [
-            ("model = 'probe'", "model = 'prob'", "\"training.model\" must be 'probe' or 'fine-tune'"),
+            ("model = 'probe'", "model = 'prob'", "\"training.model\" must be 'auto', 'probe', 'propagation'"),
             (
                 "[training]",
                 "[rounds]\nsize = 'many'\n[training]",
