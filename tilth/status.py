@@ -105,9 +105,9 @@ def _next_step(project: Project, store: "Store", counts: Mapping[str, int]) -> s
     if open_round(store) is not None:
         return "tilth round goes on with the open round."
     if counts["labels under suspicion"]:
+        more = ", or ask about more: tilth round." if counts["in the pool"] else "."
         return (
-            f"let people look again at {counts['labels under suspicion']} suspicious labels (tilth push --issues), "
-            "or ask about more: tilth round."
+            f"let people look again at {counts['labels under suspicion']} suspicious labels (tilth push --issues){more}"
         )
     if counts["in the pool"]:
         return "tilth round asks people about the records that help the model most."

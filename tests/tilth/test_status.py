@@ -8,6 +8,7 @@ import pytest
 from store.curation.traits import write_traits
 from store.database import Store
 from store.gone import TRAIT
+from store.issues import add_issues
 from store.labels import write_labels
 from store.records import add_records
 from tests.command_line import done
@@ -60,3 +61,16 @@ def test_it_says_why_an_answered_record_still_waits(project):
 def step(project, store):
     store.let_go()
     return json.loads(done("status", "--json", project=project))["next_step"]
+
+
+def test_with_an_empty_pool_it_does_not_advise_to_ask_about_more(project):
+    with Store(project / "tilth.duckdb") as store:
+        doubted, other = add_records(
+            store, pa.table({"text": ["My beans are up", "Slugs"]}), source_name="s"
+        ).record_ids
+        write_labels(store, label_rows([doubted], [0]))
+        row = {"kind": "label-error", "record_id": doubted, "evidence": "{}", "score": 0.9, "given": None}
+        add_issues(store, pa.Table.from_pylist([row]))
+        assert "ask about more: tilth round" in step(project, store)
+        write_labels(store, label_rows([doubted, other], [0, 0]))
+        assert step(project, store).endswith("(tilth push --issues).")

@@ -218,6 +218,10 @@ repeat_share = 0.15
 size = 50
 holdout = 150
 control_share = 0.3
+
+# The default, "auto", tries a fine-tune from a hundred labels on, which takes minutes a round without a GPU.
+[training]
+model = "semi-supervised"
 {website.project_toml(url)}"""
 
 
