@@ -38,26 +38,27 @@ def log_softmax(logits: Floats) -> Floats:
     return result
 
 
-def log_loss(logits: Floats, labels: NDArray[np.int64], weights: Floats, temperature: float = 1.0) -> float:
-    """The weighted mean of -log p(label) in nats, for logits (N, K) divided by the temperature."""
-    chosen = log_softmax(logits / temperature)[np.arange(len(labels)), labels]
-    return float(-(weights * chosen).sum() / weights.sum())
-
-
 def fit_temperature(logits: Floats, labels: NDArray[np.int64], weights: Floats) -> float:
     """The temperature with the least weighted log loss on logits (N, K) that were not fitted on these labels.
 
-    Without a single example it is 1.
+    The labels count as a little unsure, as if there were one example more that is of each class alike (Platt,
+    "Probabilistic Outputs for Support Vector Machines", 1999): a handful that are all right would else prove that the
+    model is never wrong. Classes of which a row has -inf are none of its own. Without a single example it is 1.
     """
     from scipy.optimize import minimize_scalar
 
     if not len(labels):
         return 1.0
+    rows, own = np.arange(len(labels)), np.isfinite(logits)
+    unsure = 1 / (weights.sum() + 1)
+
+    def loss(t: float) -> float:
+        logs = log_softmax(logits / np.exp(t))
+        alike = np.where(own, logs, 0.0).sum(axis=1) / own.sum(axis=1)
+        return float(-(weights * ((1 - unsure) * logs[rows, labels] + unsure * alike)).sum() / weights.sum())
+
     low, high = np.log(TEMPERATURES)
-    best = minimize_scalar(
-        lambda t: log_loss(logits, labels, weights, float(np.exp(t))), bounds=(low, high), method="bounded"
-    )
-    return float(np.exp(best.x))
+    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
 
 
 def missing_mass(examples: Examples) -> float:

@@ -113,8 +113,8 @@ def classifier(
         classes: The K classes, in the order of the probabilities.
         encoder: What to build on: a folder, a name on the Hub, `all-MiniLM-L6-v2`, or an `Encoder` that is at hand.
         cache: Where vectors are looked up and kept, when `encoder` is a name.
-        tuned: Settings that `training.tuning` found for this rung, or for the fine-tune that `auto` tries; what they lack
-            is chosen as ever.
+        tuned: Settings that `training.tuning` found for this rung, or for the fine-tune that `auto` tries; what is not
+            among them is chosen as ever.
         warm_start: Where rungs that change the encoder begin when they are given the last round's model.
         tracking: Who is told of their losses.
 

@@ -51,6 +51,17 @@ def test_the_temperature_that_made_the_logits_too_sure_is_found() -> None:
     assert fit_temperature(honest * 3, labels, np.ones(len(labels))) == pytest.approx(3, rel=0.05)
 
 
+def test_a_handful_of_right_answers_proves_no_certainty() -> None:
+    sure = {}
+    for n in (12, 3000):
+        labels = np.arange(n) % 3
+        logits = np.where(np.arange(4) < 3, 2 * np.eye(4)[labels], -np.inf)  # of a class that was never seen, nothing
+        temperature = fit_temperature(logits, labels, np.ones(n))
+        sure[n] = np.exp(log_softmax(logits / temperature)).max()
+    assert sure[12] == pytest.approx(1 - 2 / 3 / 13, abs=1e-3)
+    assert sure[3000] > 0.999
+
+
 def test_few_random_records_outweigh_many_chosen_ones() -> None:
     random = np.array([True] * 30 + [False] * 400)
     weights = sample_weights(random)
