@@ -27,6 +27,7 @@ from training.device import best_device
 from training.encoder import Encoder
 from training.examples import Examples, Inputs
 from training.ladder import classifier
+from training.layered_encoder import LayeredEncoder
 from training.quiet import quiet_transformers
 
 CLASSES = 20
@@ -61,24 +62,45 @@ class Rate:
 
 @dataclass
 class Tokens:
-    """Counts the tokens that are trained on while it is watched, without padding; nothing waits for the GPU."""
+    """Counts the tokens that are trained on while it is watched, without padding; nothing waits for the GPU.
+
+    Attributes:
+        counted: Of each step.
+        forwards: What each step of `training` takes, in forward passes of the whole encoder: a step backwards takes
+            twice what one forwards takes, and layers that are left as they are have no step backwards.
+    """
 
     counted: list[Any] = field(default_factory=list)
+    forwards: list[float] = field(default_factory=list)
 
     @contextmanager
     def watching(self, padding: int) -> Iterator[None]:
-        """Within it every forward pass of a training model's word embeddings is counted."""
+        """Within it steps of `training`, and of other models what their word embeddings take, are counted."""
         import torch
 
         def count(module: Any, given: tuple[Any, ...], _: Any) -> None:
             if isinstance(module, torch.nn.Embedding) and module.num_embeddings > WORDS and module.training:
                 self.counted.append((given[0] != padding).sum())
 
+        def ours(encoder: Any, readings: Any, view: Any) -> Any:
+            with_gradients = torch.is_grad_enabled()
+            before = len(self.counted)
+            found = pooled(encoder, readings, view)
+            if with_gradients:
+                del self.counted[before:]
+                self.counted.append(sum(map(len, readings.tokens)))
+                left = encoder.frozen / encoder.model.config.num_hidden_layers
+                self.forwards.append(3 * (1 - left) + (left if readings.states is None else 0))
+            return found
+
+        pooled = LayeredEncoder.pooled
         hook = torch.nn.modules.module.register_module_forward_hook(count)
+        LayeredEncoder.pooled = ours  # type: ignore[method-assign]
         try:
             yield
         finally:
             hook.remove()
+            LayeredEncoder.pooled = pooled  # type: ignore[method-assign]
 
     @property
     def total(self) -> int:
@@ -147,12 +169,13 @@ def score_pipeline(folder: Path, texts: list[str], tokens: np.ndarray, flops: "F
 def fit(
     how: Callable[[Path, list[str]], None], folder: Path, texts: list[str], tokens: np.ndarray, flops: "Flops"
 ) -> Rate:
-    """A whole fit, by what went through it in training; a step backwards takes twice what one forwards takes."""
+    """A whole fit, by what went through it in training."""
     counter = Tokens()
     with counter.watching(padding_of(folder)):
         seconds = timed(lambda: how(folder, texts))
     times = counter.total / tokens.sum()
-    return Rate(seconds, times * len(texts), counter.total, 3 * times * flops.forward(tokens))
+    forwards = float(np.mean(counter.forwards)) if counter.forwards else 3.0
+    return Rate(seconds, times * len(texts), counter.total, forwards * times * flops.forward(tokens))
 
 
 def tell(proof: Proof, what: str, rate: Rate, peak: float) -> float:

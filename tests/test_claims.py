@@ -1,6 +1,7 @@
 """The scripts that judge: what they count, and that a long one goes on where it stopped."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -139,4 +140,5 @@ def test_the_gpu_script_runs_where_only_the_training_room_can():
     environment.pop("PYTHONPATH", None)
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment)
     assert answer.returncode == 0, answer.stderr
-    assert "tokens/s" in answer.stdout
+    rates = re.findall(r": (?:tokens|documents): (\S+) ", answer.stdout)
+    assert len(rates) == 8 and all(float(rate) > 0 for rate in rates), answer.stdout
