@@ -194,7 +194,10 @@ def _study(
     journal = folder / f"{name}-{told.hexdigest()[:12]}.journal"
     _cut_at_last_line(journal)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
-    return optuna.create_study(storage=storage, study_name="tilth", sampler=_sampler(seed, 0), load_if_exists=True)
+    study = optuna.create_study(storage=storage, study_name="tilth", sampler=_sampler(seed, 0), load_if_exists=True)
+    for left in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(left.number, state=optuna.trial.TrialState.FAIL)  # a killed trial would sway what is tried next
+    return study
 
 
 def _cut_at_last_line(journal: Path) -> None:

@@ -43,6 +43,27 @@ def test_a_stopped_study_goes_on_as_it_would_have(encoder: Encoder, tmp_path: Pa
     assert went_on == tune("probe", examples, encoder, CLASSES, 7, tmp_path / "whole", 0)
 
 
+def test_a_study_that_was_stopped_within_a_trial_goes_on_as_it_would_have(
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = some_examples(30)
+    whole = tune("probe", examples, encoder, CLASSES, 8, tmp_path / "whole", 0)
+    fit, fitted = FrozenRung.out_of_fold, 0
+
+    def out_of_fold(self: FrozenRung, *given: object, **named: object) -> Predictions:
+        nonlocal fitted
+        fitted += 1
+        if fitted in (2, 7):
+            raise KeyboardInterrupt
+        return fit(self, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FrozenRung, "out_of_fold", out_of_fold)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            tune("probe", examples, encoder, CLASSES, 8, tmp_path / "stopped", 0)
+    assert tune("probe", examples, encoder, CLASSES, 8, tmp_path / "stopped", 0) == whole
+
+
 def test_half_a_line_of_a_killed_study_is_no_trial(encoder: Encoder, tmp_path: Path) -> None:
     examples = some_examples(30)
     tune("probe", examples, encoder, CLASSES, 3, tmp_path / "killed", 0)
