@@ -17,7 +17,8 @@ from active_learning.strategies.random import random
 from active_learning.strategies.typiclust import typiclust
 from active_learning.strategies.weighted_kmeans import weighted_kmeans
 
-LABELS_PER_CLASS = 5  # below, typical records
+LABELS_PER_CLASS = 5  # below, typical records,
+TYPICAL_AT_MOST = 0.25  # but no more of all records than this: with many classes a small project would have nothing else
 RECORDS_PER_PICK = 2  # below, nothing is spread
 
 
@@ -54,7 +55,8 @@ def regime(pool: Pool, n: int) -> Regime:
     if pool.embeddings is None:
         return Regime(margin, "Nothing tells which records are alike")
     classes = pool.probabilities.shape[1]
-    if pool.labels and pool.labels < LABELS_PER_CLASS * classes:
+    everything = pool.clusters_left + (pool.labels or 0)
+    if pool.labels and pool.labels < min(LABELS_PER_CLASS * classes, TYPICAL_AT_MOST * everything):
         return Regime(typiclust, f"There are {pool.labels} labels for {classes} classes")
     if pool.clusters_left < RECORDS_PER_PICK * n:
         return Regime(margin, "Few records are left")

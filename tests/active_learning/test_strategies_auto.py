@@ -47,6 +47,10 @@ class TestAuto(StrategyContract):
         assert name == "weighted-kmeans"
         assert reason.startswith("There are 5 labels a class: stands for many")
 
+    @pytest.mark.parametrize(("labelled", "name"), [(99, "typiclust"), (100, "weighted-kmeans")])
+    def test_a_small_project_of_many_classes_is_not_filled_with_typical_records(self, labelled: int, name: str) -> None:
+        assert self.chosen_by(large_pool(400 - labelled, classes=60, labelled=labelled))[0] == name
+
     @pytest.mark.parametrize(("size", "name"), [(17, "margin"), (18, "weighted-kmeans")])
     def test_where_hardly_more_is_left_than_is_asked_for_the_margin_decides(self, size: int, name: str) -> None:
         assert self.chosen_by(large_pool(size, classes=4))[0] == name
