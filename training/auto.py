@@ -8,25 +8,24 @@ The rungs on frozen vectors share one cross-validation, of seconds. The fine-tun
 for it and it costs no more than `MOST_COST`; what it says goes together with what the frozen heads say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.calibration import Floats
+from training.calibration import Floats, trust_in
 from training.encoder import Encoder
 from training.ensemble import Ensemble, together
 from training.errors import NotFinite, OutOfMemory
-from training.examples import Examples, Inputs, Predictions
+from training.examples import Examples, Inputs
 from training.frozen.choosing import FOLDS
-from training.frozen.judging import Pooled
+from training.frozen.judging import Pooled, clearly_less
 from training.frozen.rung import FittedFrozen, Study, study
 from training.probe import FROZEN_RUNGS
 
 if TYPE_CHECKING:
     from training.ladder import Classifier, FittedModel
-    from training.scoring.views import View
 
 STANDARD_ERRORS = 0.5
 
@@ -34,8 +33,8 @@ FEWEST_LABELS = 100
 LABELS_A_CLASS = 8
 GOOD_ENOUGH = 0.99
 """With fewer labels, or where the frozen rungs are so often right, the encoder is left as it is."""
-MOST_COST: dict[str, float] = {"cpu": 1e13, "cuda": 1e16}
-"""Multiplications that a fine-tune may take: some ten minutes of a laptop's core, or of a GPU."""
+MOST_COST: dict[str, float] = {"cpu": 3e13, "cuda": 3e16}
+"""Multiplications that a fine-tune may take, and its reading of the pool: some ten minutes of a laptop, or a GPU."""
 CHARACTERS_A_TOKEN = 4
 
 
@@ -46,13 +45,13 @@ class Auto:
     Args:
         classes: The K classes, in the order of the probabilities.
         encoder: What the frozen rungs stand on, and the others start from.
-        fine_tune: Makes the rung that changes the encoder, reading a view; None leaves it out.
+        fine_tune: The rung that changes the encoder; None leaves it out.
     """
 
     classes: Sequence[str]
     encoder: Encoder
 
-    fine_tune: "Callable[[View], Classifier] | None" = None
+    fine_tune: "Classifier | None" = None
 
     name = "auto"
 
@@ -70,18 +69,19 @@ class Auto:
             TooFewLabels: Fewer than 2 classes, or too few labels, are there.
         """
         frozen = self._frozen(examples, seed, unlabelled, FOLDS)
-        why_not = self._why_not_fine_tune(examples, frozen)
+        cost = estimated_cost(self.encoder, examples, unlabelled)
+        why_not = self._why_not_fine_tune(examples, frozen, cost)
         if why_not is not None or self.fine_tune is None:
             frozen.recipe["why"] += "" if why_not is None else f" The fine-tune was not tried: {why_not}."
             return frozen
         try:
-            tuned = self.fine_tune(frozen.view).fit(examples, seed=seed, start=_fine_tuned_of(start))
+            tuned = self.fine_tune.fit(examples, seed=seed, start=_fine_tuned_of(start))
         except (NotFinite, OutOfMemory) as error:
             frozen.recipe["why"] += f" The fine-tune was given up: {error}"
             return frozen
-        return _better(frozen, tuned, examples, seed, estimated_cost(self.encoder, examples))
+        return _better(frozen, tuned, examples, seed, cost)
 
-    def _why_not_fine_tune(self, examples: Examples, frozen: FittedFrozen) -> str | None:
+    def _why_not_fine_tune(self, examples: Examples, frozen: FittedFrozen, cost: float) -> str | None:
         """A clause, or None when it is to be tried."""
         if self.fine_tune is None:
             return None
@@ -91,7 +91,6 @@ class Auto:
             return f"it wants {wanted} labels"
         if frozen.recipe["cross_validated"][frozen.recipe["model"]]["accuracy"] > GOOD_ENOUGH:
             return "there is next to nothing to gain"
-        cost = estimated_cost(self.encoder, examples)
         most = MOST_COST["cuda" if self.encoder.device.name == "cuda" else "cpu"]
         return f"it would take {cost:.0e} multiplications, more than {most:.0e}" if cost > most else None
 
@@ -102,36 +101,20 @@ class Auto:
         families = tuple(dict.fromkeys(family for some in choices.values() for family in some))
         studied = study(self.encoder, self.classes, examples, unlabelled, families, seed, folds)
         pooled = {name: studied.pooled(some) for name, some in choices.items()}
-        taken = cheapest_of_the_best(pooled)
+        taken = cheapest_of_the_best(pooled, trust_in(examples))
         fitted = studied.model(taken, choices[taken], seed)
         fitted.recipe.update(_told(studied, pooled, taken))
         return fitted
 
-    def out_of_fold(
-        self,
-        examples: Examples,
-        folds: int = FOLDS,
-        *,
-        seed: int,
-        unlabelled: Inputs | None = None,
-    ) -> Predictions:
-        """For every example the calibrated probabilities of the chosen rung, fitted without it or its group.
 
-        Raises:
-            TooFewLabels: Fewer than 2 classes, or too few labels, are there.
-        """
-        judged = self._frozen(examples, seed, unlabelled, folds).judged
-        assert judged is not None
-        return judged
-
-
-def estimated_cost(encoder: Encoder, examples: Examples) -> float:
-    """About how many multiplications a fine-tune of the examples takes."""
+def estimated_cost(encoder: Encoder, examples: Examples, pool: Inputs | None) -> float:
+    """About how many multiplications a fine-tune of the examples takes, and to read the pool with what it made."""
     from training.fine_tune import MEMBERS, Schedule
 
     schedule = Schedule()
     shown = MEMBERS * schedule.epochs_for(len(examples)) * len(examples)
-    return 3.0 * shown / len(examples) * _reading_cost(encoder, examples.texts)
+    fit = 3.0 * shown / len(examples) * _reading_cost(encoder, examples.texts)
+    return fit + (0.0 if pool is None else MEMBERS * _reading_cost(encoder, pool.texts))
 
 
 def _reading_cost(encoder: Encoder, texts: Sequence[str]) -> float:
@@ -164,7 +147,7 @@ def _better(frozen: FittedFrozen, tuned: "FittedModel", examples: Examples, seed
     cost += scores[frozen.recipe["model"]]["cost"]
     scores[name] = {**_scores(of_tuned, examples), "cost": cost}
     scores[f"with {name}"] = {**_scores(of_both, examples), "cost": cost}
-    better = clearly_less(_losses(of_both, examples), _losses(of_frozen, examples))
+    better = clearly_less(_losses(of_both, examples), _losses(of_frozen, examples), trust_in(examples), STANDARD_ERRORS)
     taken: FittedModel = both if better else frozen
     losses = (
         f"{scores[frozen.recipe['model']]['log_loss']:.3f} alone, {scores[f'with {name}']['log_loss']:.3f} together"
@@ -187,18 +170,12 @@ def _losses(probabilities: Floats, examples: Examples) -> Floats:
     return -np.log(np.maximum(probabilities[np.arange(len(examples)), examples.labels], 1e-6))
 
 
-def clearly_less(losses: Floats, others: Floats) -> bool:
-    """Whether losses (N,) are lower by `STANDARD_ERRORS` standard errors of the mean difference; NaN tells nothing."""
-    gain = (others - losses)[~np.isnan(losses)]
-    return len(gain) > 1 and bool(gain.mean() > STANDARD_ERRORS * gain.std(ddof=1) / np.sqrt(len(gain)))
-
-
-def cheapest_of_the_best(pooled: dict[str, Pooled]) -> str:
+def cheapest_of_the_best(pooled: dict[str, Pooled], trust: Floats) -> str:
     """Of choices from the cheapest to the dearest, the last that is clearly better than the one taken before it."""
     names = list(pooled)
     taken = names[0]
     for name in names[1:]:
-        if clearly_less(pooled[name].losses, pooled[taken].losses):
+        if clearly_less(pooled[name].losses, pooled[taken].losses, trust, STANDARD_ERRORS):
             taken = name
     return taken
 
@@ -214,9 +191,10 @@ def _told(studied: Study, pooled: dict[str, Pooled], taken: str) -> dict[str, An
 
 def _scores(probabilities: Floats, examples: Examples) -> dict[str, float]:
     """Accuracy, and log loss in nats, of probabilities (N, K) of the examples."""
+    trust = trust_in(examples)
     return {
-        "accuracy": float((probabilities.argmax(axis=1) == examples.labels).mean()),
-        "log_loss": float(_losses(probabilities, examples).mean()),
+        "accuracy": float(np.average(probabilities.argmax(axis=1) == examples.labels, weights=trust)),
+        "log_loss": float(np.average(_losses(probabilities, examples), weights=trust)),
     }
 
 

@@ -30,6 +30,11 @@ def sample_weights(random: NDArray[np.bool_]) -> Floats:
     return np.where(random, 1.0, min(1.0, CHOSEN_COUNT_AS / chosen))
 
 
+def trust_in(examples: Examples) -> Floats:
+    """(N,) how much each example counts where models are judged: for the pool, and as far as its label is trusted."""
+    return sample_weights(examples.random) * examples.weights
+
+
 def log_softmax(logits: Floats) -> Floats:
     """Log probabilities (N, K) of logits (N, K)."""
     from scipy.special import log_softmax as of_rows

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibration import Floats, sample_weights
+from training.calibration import Floats, trust_in
 from training.examples import Examples, Inputs, Predictions
 from training.frozen.judging import fit_weights, pool_logs
 from training.metrics import expected_calibration_error
@@ -83,7 +83,7 @@ def together(members: Sequence["FittedModel"], examples: Examples, seed: int) ->
     said = pooled(judged, weights)
     equal = pooled(judged, np.full(len(judged), 1 / len(judged)))
     temperature = float(1 / max(1e-9, weights.sum()))
-    trust = sample_weights(examples.random) * examples.weights
+    trust = trust_in(examples)
     recipe = {
         "model": NAME,
         "encoder": members[0].recipe["encoder"],
@@ -105,7 +105,7 @@ def together(members: Sequence["FittedModel"], examples: Examples, seed: int) ->
 
 def weights_of(judged: Sequence[Floats], examples: Examples) -> Floats:
     """(M,) for M probabilities (N, K) of the examples."""
-    trust = sample_weights(examples.random) * examples.weights
+    trust = trust_in(examples)
     logs = np.log(np.maximum(np.stack(judged), LEAST))
     everything: NDArray[np.bool_] = np.ones(logs.shape[1:], dtype=bool)
     return fit_weights(logs, everything, examples.labels, trust)

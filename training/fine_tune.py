@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import lora
-from training.calibration import fit_temperature, log_softmax, missing_mass, sample_weights
+from training.calibration import fit_temperature, log_softmax, missing_mass, trust_in
 from training.class_weights import class_weights
 from training.encoder import Encoder
 from training.examples import Examples, Inputs, Predictions
@@ -121,20 +121,6 @@ class FineTune:
             EncoderError: The encoder has no weights or cannot be read.
             NotFinite: The loss became NaN.
         """
-        return self._fit(examples, seed, start, self.members)
-
-    def out_of_fold(self, examples: Examples, folds: int = MEMBERS, *, seed: int) -> Predictions:
-        """For every example calibrated probabilities of a member that has not seen it or its group: `folds` fits.
-
-        Raises:
-            TooFewLabels: Fewer than 2 classes, or too few labels, are there.
-            NotFinite: A loss became NaN.
-        """
-        judged = self._fit(examples, seed, None, folds).judged
-        assert judged is not None
-        return judged
-
-    def _fit(self, examples: Examples, seed: int, start: "FittedModel | None", folds: int) -> FineTuned:
         require_labels(examples, self.classes)
         view = self.view or choose_view(self.encoder, examples, len(self.classes), np.random.default_rng(seed))
         frozen = FROZEN_WITH_FEW if len(examples) < FEW_LABELS else 0.0
@@ -148,11 +134,11 @@ class FineTune:
             "frozen": frozen,
             "pooling": self.encoder.folder.pooling,
             "max_length": self.encoder.folder.max_length,
-            "asked_members": folds,
+            "asked_members": self.members,
             "warm_start": self.warm_start,
             "seed": seed,
         }
-        fold, by_name = self._deal(examples, folds, seed)
+        fold, by_name = self._deal(examples, self.members, seed)
         begun = None
         if self.warm_start != "cold":
             recipe["dealt"] = "by name" if by_name else "by lot"
@@ -195,7 +181,7 @@ class FineTune:
         pretrained = layered.weights()
         of_class = class_weights(examples.labels)
         in_fit = Task(readings, examples.labels, examples.weights * of_class)
-        in_judgement = Task(readings, examples.labels, examples.weights * sample_weights(examples.random))
+        in_judgement = Task(readings, examples.labels, trust_in(examples))
         fitted = []
         parts = np.unique(fold)
         steps = sum(self._steps(int((fold != part).sum())) for part in parts)
@@ -270,7 +256,7 @@ class FineTune:
     ) -> dict[str, Any]:
         """What the fit found out."""
         own = judged.probabilities[np.arange(len(examples)), examples.labels]
-        weights = sample_weights(examples.random) * examples.weights
+        weights = trust_in(examples)
         training = mean_curve([one.fit.training for one in fitted])
         validation = mean_curve([one.fit.validation for one in fitted])
         tokens = sum(one.fit.at * len(examples) for one in fitted)
@@ -327,7 +313,7 @@ def _bring_to_one_scale(head: "torch.nn.Linear", logits: Floats, held: Examples,
 
     if told.sum() < FEWEST_TO_CALIBRATE:
         return 1.0
-    weights = (sample_weights(held.random) * held.weights)[told]
+    weights = trust_in(held)[told]
     temperature = fit_temperature(logits[told], held.labels[told], weights)
     with torch.no_grad():
         head.weight /= temperature
@@ -348,7 +334,7 @@ def _calibrate(examples: Examples, fitted: list[_Fitted], classes: int) -> tuple
         told[np.ix_(one.rows, seen)] = log_softmax(one.logits[:, seen])
         vectors[one.rows] = one.vectors
     known = np.isfinite(told[np.arange(n), examples.labels])
-    weights = sample_weights(examples.random) * examples.weights
+    weights = trust_in(examples)
     temperature = fit_temperature(told[known], examples.labels[known], weights[known])
     before, after = np.zeros((n, classes)), np.zeros((n, classes))
     for one in fitted:

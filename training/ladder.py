@@ -87,14 +87,6 @@ class Classifier(Protocol):
         """
         ...
 
-    def out_of_fold(self, examples: Examples, folds: int = 5, *, seed: int) -> Predictions:
-        """For every example the probabilities of a model that was not fitted on it or on its group.
-
-        Raises:
-            TooFewLabels: Fewer than 2 classes, or too few labels, are there.
-        """
-        ...
-
 
 def classifier(
     name: str,
@@ -135,7 +127,8 @@ def classifier(
     if name == AUTO:
         from training.auto import Auto
 
-        return Auto(tuple(classes), ready, lambda view: _fine_tune("fine-tune", {**tuned, "view": view}))
+        # Heads on another view than the committee's err elsewhere, so that the two together gain more.
+        return Auto(tuple(classes), ready, _fine_tune("fine-tune", {"view": "sentence", **tuned}))
     if name in ("lora", "fine-tune"):
         return _fine_tune(name, tuned)
     from training.probe import frozen_rung

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from store.errors import RequestError
-from training.calibration import sample_weights
+from training.calibration import trust_in
 from training.encoder import Encoder
 from training.errors import NotFinite
 from training.examples import Examples, Inputs, Predictions
@@ -93,9 +93,8 @@ def tune(
         from training.ladder import classifier
 
         rung: Any = classifier(name, classes, encoder, tuned=settings)
-        if name in FROZEN_RUNGS:
-            return log_loss_out_of_fold(examples, rung.out_of_fold(examples, seed=seed, unlabelled=unlabelled))
-        return log_loss_out_of_fold(examples, rung.out_of_fold(examples, seed=seed))
+        judged = rung.fit(examples, seed=seed, unlabelled=unlabelled).judged
+        return log_loss_out_of_fold(examples, judged)
 
     def loss_or_infinity(settings: dict[str, Any]) -> float:
         try:
@@ -153,7 +152,7 @@ def forget_tuned(folder: Path, name: str) -> bool:
 def log_loss_out_of_fold(examples: Examples, judged: Predictions) -> float:
     """The mean of -log p(label) in nats; records that a strategy chose weigh less, as they do in every score."""
     own = judged.of(examples.ids).probabilities[np.arange(len(examples)), examples.labels]
-    weights = sample_weights(examples.random) * examples.weights
+    weights = trust_in(examples)
     return float(np.average(-np.log(np.maximum(own, 1e-12)), weights=weights))
 
 

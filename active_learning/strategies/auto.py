@@ -18,7 +18,7 @@ from active_learning.strategies.typiclust import typiclust
 from active_learning.strategies.weighted_kmeans import weighted_kmeans
 
 LABELS_PER_CLASS = 5  # below, typical records,
-TYPICAL_AT_MOST = 0.25  # but no more of all records than this: with many classes a small project would have nothing else
+TYPICAL_AT_MOST = 0.25  # but no more of all records than this: a small project of many classes would see no others
 RECORDS_PER_PICK = 2  # below, nothing is spread
 
 

@@ -183,9 +183,25 @@ def test_auto_does_without_a_fine_tune_that_fails_and_says_so(
     monkeypatch.setattr(auto, "FEWEST_LABELS", 0)
     monkeypatch.setattr(auto, "LABELS_A_CLASS", 0)
     monkeypatch.setattr(auto, "GOOD_ENOUGH", 2.0)
-    rung = auto.Auto(CLASSES, encoder, lambda view: Fails(CLASSES, encoder, view=view))
+    rung = auto.Auto(CLASSES, encoder, Fails(CLASSES, encoder))
     fitted = rung.fit(some_examples(24), seed=0)
     assert fitted.recipe["why"].endswith(f"The fine-tune was given up: {trouble}")
+
+
+def test_auto_leaves_out_a_fine_tune_that_would_read_a_large_pool_for_long(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training import auto
+
+    examples, pool = some_examples(24), some_examples(200, seed=3).inputs()
+    for name, value in {"FEWEST_LABELS": 0, "LABELS_A_CLASS": 0, "GOOD_ENOUGH": 2.0}.items():
+        monkeypatch.setattr(auto, name, value)
+    most = auto.estimated_cost(encoder, examples, None)
+    assert most < auto.estimated_cost(encoder, examples, pool)
+    monkeypatch.setattr(auto, "MOST_COST", {"cpu": most, "cuda": most})
+    rung = auto.Auto(CLASSES, encoder, FineTune(CLASSES, encoder, SHORT))
+    assert "fine-tune" in rung.fit(examples, seed=0).recipe["cross_validated"]
+    assert "multiplications, more than" in rung.fit(examples, seed=0, unlabelled=pool).recipe["why"]
 
 
 def test_another_error_than_memory_is_not_taken_for_it(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:

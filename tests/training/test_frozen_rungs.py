@@ -10,8 +10,8 @@ from tests.training.labelled_words import some_examples
 from tests.training.test_rungs import TEST, RungContract
 from training.auto import Auto
 from training.encoder import Encoder
-from training.ensemble import pooled, together, weights_of
-from training.examples import Examples, Inputs, Predictions
+from training.ensemble import together
+from training.examples import Examples, Inputs
 from training.ladder import Classifier, FittedModel
 from training.probe import frozen_rung
 
@@ -30,12 +30,6 @@ class WithPool:
     ) -> FittedModel:
         fitted: FittedModel = self.rung.fit(examples, seed=seed, unlabelled=unlabelled, start=start)
         return fitted
-
-    def out_of_fold(
-        self, examples: Examples, folds: int = 5, *, seed: int, unlabelled: Inputs | None = POOL
-    ) -> Predictions:
-        judged: Predictions = self.rung.out_of_fold(examples, folds, seed=seed, unlabelled=unlabelled)
-        return judged
 
 
 class TestPropagation(RungContract):
@@ -86,13 +80,6 @@ class OfTwo:
     ) -> FittedModel:
         members = [rung.fit(examples, seed=seed, unlabelled=unlabelled, start=start) for rung in self.rungs]
         return together(members, examples, seed)
-
-    def out_of_fold(
-        self, examples: Examples, folds: int = 5, *, seed: int, unlabelled: Inputs | None = POOL
-    ) -> Predictions:
-        members = [rung.out_of_fold(examples, folds, seed=seed, unlabelled=unlabelled) for rung in self.rungs]
-        said = [one.probabilities for one in members]
-        return Predictions(examples.ids, pooled(said, weights_of(said, examples)))
 
 
 class TestEnsemble(RungContract):

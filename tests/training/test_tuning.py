@@ -9,8 +9,7 @@ from tests.training.labelled_words import CLASSES, some_examples
 from training import ladder
 from training.encoder import Encoder
 from training.errors import NotFinite, TooFewLabels
-from training.examples import Predictions
-from training.frozen.rung import FrozenRung
+from training.frozen.rung import FittedFrozen, FrozenRung
 from training.tuning import TuningUnavailable, forget_tuned, read_tuned, tune
 
 pytest.importorskip("optuna")
@@ -48,16 +47,16 @@ def test_a_study_that_was_stopped_within_a_trial_goes_on_as_it_would_have(
 ) -> None:
     examples = some_examples(30)
     whole = tune("probe", examples, encoder, CLASSES, 8, tmp_path / "whole", 0)
-    fit, fitted = FrozenRung.out_of_fold, 0
+    fit, fitted = FrozenRung.fit, 0
 
-    def out_of_fold(self: FrozenRung, *given: object, **named: object) -> Predictions:
+    def fitting(self: FrozenRung, *given: object, **named: object) -> FittedFrozen:
         nonlocal fitted
         fitted += 1
         if fitted in (2, 7):
             raise KeyboardInterrupt
         return fit(self, *given, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(FrozenRung, "out_of_fold", out_of_fold)
+    monkeypatch.setattr(FrozenRung, "fit", fitting)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             tune("probe", examples, encoder, CLASSES, 8, tmp_path / "stopped", 0)
@@ -78,14 +77,14 @@ def test_half_a_line_of_a_killed_study_is_no_trial(encoder: Encoder, tmp_path: P
 def test_settings_that_run_into_nan_are_the_worst_and_the_study_goes_on(
     encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit = FrozenRung.out_of_fold
+    fit = FrozenRung.fit
 
-    def out_of_fold(self: FrozenRung, *given: object, **named: object) -> Predictions:
+    def fitting(self: FrozenRung, *given: object, **named: object) -> FittedFrozen:
         if self.tuned:
             raise NotFinite("The loss became NaN.")
         return fit(self, *given, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(FrozenRung, "out_of_fold", out_of_fold)
+    monkeypatch.setattr(FrozenRung, "fit", fitting)
     found = tune("probe", some_examples(30), encoder, CLASSES, 7, tmp_path, 0)
     assert (found.settings, found.trials) == ({}, 7)
 
@@ -128,4 +127,4 @@ def test_auto_has_nothing_to_tune(encoder: Encoder, tmp_path: Path) -> None:
 
 def test_the_same_seed_tries_the_same(encoder: Encoder, tmp_path: Path) -> None:
     losses = [tune("probe", some_examples(30), encoder, CLASSES, 4, tmp_path / n, 1).log_loss for n in ("a", "b")]
-    np.testing.assert_allclose(*losses)
+    np.testing.assert_allclose(losses[0], losses[1])

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.calibration import trust_in
 from training.encoder import Encoder
 from training.examples import Examples
 from training.folds import assign_folds
 from training.frozen.families import FAMILIES
 from training.frozen.ground import Ground, prepare
-from training.frozen.judging import OutOfFold, Pooled, judge, pool
+from training.frozen.judging import OutOfFold, Pooled, clearly_less, judge, pool
 from training.scoring.views import View
 
 FOLDS = 5
@@ -46,16 +47,9 @@ def choose_view(encoder: Encoder, examples: Examples, classes: int, rng: np.rand
     for view in views:
         ground = prepare(encoder, view, examples, None)
         said = pool((judge(ground, examples, fold, classes, "logistic", STRENGTH_TO_COMPARE_VIEWS),), examples).losses
-        if loss is None or _clearly_less(said, loss):
+        if loss is None or clearly_less(said, loss, trust_in(examples), STANDARD_ERRORS):
             best, loss = view, said
     return best
-
-
-def _clearly_less(losses: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
-    gain = (others - losses)[~np.isnan(losses)]
-    if len(gain) < 2:
-        return False
-    return bool(gain.mean() > STANDARD_ERRORS * gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
 def choose_setting(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibration import Floats, log_softmax, missing_mass, sample_weights, unseen_share
+from training.calibration import Floats, log_softmax, missing_mass, trust_in, unseen_share
 from training.examples import Examples
 from training.frozen.families import FAMILIES
 from training.frozen.ground import Ground
@@ -79,7 +79,7 @@ def pool(heads: tuple[OutOfFold, ...], examples: Examples) -> Pooled:
 
     Only examples whose class had been seen tell: the others say nothing of sharpness; for them there is missing mass.
     """
-    labels, trust = examples.labels, sample_weights(examples.random) * examples.weights
+    labels, trust = examples.labels, trust_in(examples)
     told = heads[0].seen[np.arange(len(labels)), labels]
     logs = np.stack([_told(head)[told] for head in heads])
     seen = heads[0].seen[told]
@@ -90,6 +90,20 @@ def pool(heads: tuple[OutOfFold, ...], examples: Examples) -> Pooled:
         losses[told] = -np.log(np.maximum(chosen, 1e-12))
     loss = float(np.average(losses[told], weights=trust[told])) if told.any() else 0.0
     return Pooled(heads, weights, losses, loss)
+
+
+def clearly_less(losses: Floats, others: Floats, trust: Floats, standard_errors: float) -> bool:
+    """Whether losses (N,) are lower than others (N,) of the same examples by so many standard errors of the mean.
+
+    The mean of the differences is weighted by `trust` (N,); NaN tells nothing.
+    """
+    told = ~np.isnan(losses)
+    if told.sum() < 2 or not trust[told].any():
+        return False
+    gain, share = (others - losses)[told], trust[told] / trust[told].sum()
+    mean = float(share @ gain)
+    error = float(np.sqrt(share**2 @ (gain - mean) ** 2 * len(gain) / (len(gain) - 1)))
+    return mean > standard_errors * error
 
 
 def pool_logs(logs: list[Floats], weights: Floats, seen: NDArray[np.bool_]) -> Floats:

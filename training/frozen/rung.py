@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.calibration import Floats, missing_mass, sample_weights, spread
+from training.calibration import Floats, missing_mass, spread, trust_in
 from training.encoder import Encoder
 from training.errors import ModelFolderError
 from training.examples import Examples, Inputs, Predictions
@@ -65,17 +65,6 @@ class FrozenRung:
         studied = study(self.encoder, self.classes, examples, unlabelled, self.families, seed, self.folds, self.tuned)
         return studied.model(self.name, self.families, seed)
 
-    def out_of_fold(
-        self, examples: Examples, folds: int = FOLDS, *, seed: int, unlabelled: Inputs | None = None
-    ) -> Predictions:
-        """For every example the calibrated probabilities of heads that were not fitted on it or on its group.
-
-        Raises:
-            TooFewLabels: Fewer than 2 classes, or too few labels, are there.
-        """
-        studied = study(self.encoder, self.classes, examples, unlabelled, self.families, seed, folds, self.tuned)
-        return studied.judged(self.families)
-
 
 @dataclass(frozen=True, eq=False)
 class Study:
@@ -104,7 +93,7 @@ class Study:
         )
         judged = self.judged(families)
         equal = pool_probabilities_uncalibrated(self, families)
-        trust = sample_weights(self.examples.random) * self.examples.weights
+        trust = trust_in(self.examples)
         recipe = {
             "model": name,
             "encoder": self.encoder.folder.asked,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from training.examples import Examples
-from training.frozen.judging import OutOfFold, fit_weights, pool
+from training.frozen.judging import OutOfFold, clearly_less, fit_weights, pool
 from training.metrics import expected_calibration_error
 
 
@@ -82,3 +82,15 @@ def test_a_class_that_a_fold_had_not_seen_gets_the_missing_mass_and_tells_nothin
     pooled = pool((OutOfFold(logs, np.full(3, 0.1)),), examples(np.array([0, 0, 2])))
     np.testing.assert_allclose(pooled.probabilities()[:, 2], 0.1)
     assert np.isnan(pooled.losses[2]) and np.isfinite(pooled.losses[:2]).all()
+
+
+def test_what_is_clearly_better_is_so_by_more_than_chance_and_on_labels_that_are_trusted() -> None:
+    rng = np.random.default_rng(0)
+    others = rng.normal(1, 0.1, 40)
+    better = np.append(others[:20] - rng.normal(0.1, 0.05, 20), others[20:] + 0.1)
+    everything, half = np.ones(40), np.repeat([1.0, 0.01], 20)
+    assert not clearly_less(better, others, everything, 1.0)
+    assert clearly_less(better, others, half, 1.0)
+    assert not clearly_less(others, better, half, 1.0)
+    assert not clearly_less(better, others, np.zeros(40), 1.0)
+    assert clearly_less(np.append(better[:20], np.full(20, np.nan)), others, everything, 1.0)
