@@ -1,20 +1,23 @@
 """How far people agree, and how good each of them is.
 
 Krippendorff, "Computing Krippendorff's Alpha-Reliability", 2011, for nominal values. Second looks do not count: whoever
-gave one had seen what others and the model had said.
+gave one had seen what others and the model had said. With out-of-fold probabilities an annotator's quality is that of
+CROWDLAB (Goh et al., "CROWDLAB: Supervised learning to infer consensus labels and quality scores for data with multiple
+annotators", 2022) by cleanlab.
 """
 
 import json
+import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from labeling.answers import Answers, read_answers, standing_answers
-from labeling.resolve import OutOfFold, annotator_accuracy, crowdlab, wide
+from labeling.resolve import annotator_accuracy
 from store.database import Store
 from store.label_schema import LabelSchema
 from store.labels import labels as read_labels
@@ -35,6 +38,15 @@ ANNOTATOR_COLUMNS = pa.schema(
         ("median_lead_time", pa.float64()),
     ]
 )
+
+
+class OutOfFold(Protocol):
+    """Probabilities from models that were not fitted on the record: `ids` (N,) and `probabilities` (N, K)."""
+
+    @property
+    def ids(self) -> NDArray[np.str_]: ...
+    @property
+    def probabilities(self) -> Floats: ...
 
 
 @dataclass(frozen=True)
@@ -121,7 +133,7 @@ def annotators(
     answers = standing_answers(annotations, schema, relooks=relooks, first_looks_only=True)
     if not len(answers):
         return ANNOTATOR_COLUMNS.empty_table()
-    table = wide(answers) if (answers.classes >= 0).all() else None
+    table = _wide(answers) if (answers.classes >= 0).all() else None
     quality = annotator_accuracy(answers, len(schema.classes))
     people = np.bincount(answers.record, minlength=len(answers.records))
     shared_answer = people[answers.record] > 1
@@ -274,6 +286,33 @@ def _crowdlab_quality(answers: Answers, table: Floats, out_of_fold: OutOfFold) -
     if not len(rows) or (~np.isnan(given)).sum(axis=1).max() < 2:
         return quality
     probabilities = out_of_fold.probabilities[[place[answers.records[row]] for row in rows]]
-    found = crowdlab(given[:, seen], probabilities, return_detailed_quality=False)
+    found = _crowdlab(given[:, seen], probabilities)
     quality[np.flatnonzero(seen)] = found["annotator_stats"]["annotator_quality"].sort_index().to_numpy()
     return quality
+
+
+def _wide(answers: Answers) -> Floats:
+    """(R, M) the class index that each annotator gave each record, NaN where they gave none."""
+    table = np.full((len(answers.records), len(answers.annotators)), np.nan)
+    table[answers.record, answers.annotator] = answers.classes[answers.value]
+    return table
+
+
+def _crowdlab(given: Floats, probabilities: Floats) -> dict[str, Any]:
+    """cleanlab's CROWDLAB of the classes given, (N, M) as `_wide` has them, and the probabilities (N, K) out of fold.
+
+    Every row and column has an answer, and some row has two.
+    """
+    from cleanlab.multiannotator import get_label_quality_multiannotator
+
+    k = probabilities.shape[1]
+    # cleanlab breaks what is still tied by the global random state; a label must not depend on that.
+    untied = probabilities + 1e-9 * np.arange(k, 0, -1) / k
+    untied /= untied.sum(axis=1, keepdims=True)
+    with warnings.catch_warnings():
+        # It warns of tables in which nobody agrees; few answers are no trouble here.
+        warnings.simplefilter("ignore")
+        found: dict[str, Any] = get_label_quality_multiannotator(
+            given, untied, consensus_method="majority_vote", verbose=False, return_detailed_quality=False
+        )
+    return found

@@ -16,9 +16,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from labeling.agreement import Agreement, agreement, annotators
+from labeling.agreement import Agreement, OutOfFold, agreement, annotators
 from labeling.answers import read_answers
-from labeling.resolve import OutOfFold
 from store.database import Store
 from store.errors import RequestError
 from store.issues import add_issues, issue_id, open_issues, set_state

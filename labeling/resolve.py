@@ -1,17 +1,14 @@
 """Labels resolved from the answers of several people.
 
-Without a model: a vote in which each person weighs as much as their accuracy warrants, and the posterior of the
+A vote in which each person weighs as much as their accuracy warrants, and the posterior of the
 winner as quality. It is the one-coin form of Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates
 Using the EM Algorithm", 1979: a person is right with a probability of their own, and wrong in all other ways alike.
 
-With out-of-fold probabilities: CROWDLAB (Goh et al., "CROWDLAB: Supervised learning to infer consensus labels and
-quality scores for data with multiple annotators", 2022) by cleanlab, among the classes that people gave.
+No model has a voice: what a model is measured on must not lean on what it said.
 """
 
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -33,15 +30,6 @@ EM_STEPS = 20
 RELOOK_WEIGHT = 2.0
 
 
-class OutOfFold(Protocol):
-    """Probabilities from models that were not fitted on the record: `ids` (N,) and `probabilities` (N, K)."""
-
-    @property
-    def ids(self) -> NDArray[np.str_]: ...
-    @property
-    def probabilities(self) -> Floats: ...
-
-
 @dataclass(frozen=True)
 class Cells:
     """The distinct (record, value) pairs that answers name, in that order.
@@ -61,18 +49,16 @@ def resolve(
     schema: LabelSchema,
     *,
     relooks: Collection[str] = (),
-    out_of_fold: OutOfFold | None = None,
 ) -> pa.Table:
     """What is believed of each record that has a standing answer.
 
     Args:
         annotations: Columns of the `annotations` table, in any order.
         relooks: The assignments that were second looks. Where one was answered, the newest of them decides alone.
-        out_of_fold: With it, records that several people answered are resolved by CROWDLAB.
 
     Returns:
-        The columns of the `labels` table by record id. `method` is `single` (one person answered), `vote`, `crowdlab`
-        or `re-look`; `annotations` and `annotators` count all that stand. A tie goes to the class that was
+        The columns of the `labels` table by record id. `method` is `single` (one person answered), `vote` or
+        `re-look`; `annotations` and `annotators` count all that stand. A tie goes to the class that was
         given less often overall, then to the earlier class of the schema.
 
     Raises:
@@ -90,10 +76,6 @@ def resolve(
     support = _posterior(answers, cells, accuracy, len(schema.classes), deciding)
     people = np.bincount(answers.record, minlength=len(answers.records))
     method = np.where(looked_again, "re-look", np.where(people > 1, "vote", "single")).astype(object)
-    if out_of_fold is not None and (answers.classes >= 0).all():
-        of_model, judged = _crowdlab(answers, cells, out_of_fold, (people > 1) & ~looked_again)
-        support = np.where(judged[cells.record], of_model, support)
-        method[judged] = "crowdlab"
     winner = _winners(answers, cells, support)
     n = len(answers.records)
     return pa.table(
@@ -110,14 +92,14 @@ def resolve(
     ).cast(COLUMNS)
 
 
-def resolve_labels(store: Store, schema: LabelSchema, *, out_of_fold: OutOfFold | None = None) -> int:
+def resolve_labels(store: Store, schema: LabelSchema) -> int:
     """Resolve the labels of all records that have annotations; one whose answers were all taken back loses its label.
 
     Returns:
         How many labels changed.
     """
     given = read_answers(store)
-    found = resolve(given.annotations, schema, relooks=given.relooks, out_of_fold=out_of_fold)
+    found = resolve(given.annotations, schema, relooks=given.relooks)
     before = set(labels(store)["record_id"].to_pylist())
     return write_labels(store, found, withdrawn=sorted(before - set(found["record_id"].to_pylist())))
 
@@ -192,55 +174,3 @@ def _winners(answers: Answers, cells: Cells, support: Floats) -> NDArray[np.int6
     _, first = np.unique(cells.record[order], return_index=True)
     winners: NDArray[np.int64] = order[first]
     return winners
-
-
-def _crowdlab(
-    answers: Answers, cells: Cells, out_of_fold: OutOfFold, wanted: NDArray[np.bool_]
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """(C,) CROWDLAB's quality of each cell's value, and (R,) the records that it judged."""
-    place = {str(name): row for row, name in enumerate(out_of_fold.ids)}
-    judged = wanted & np.array([name in place for name in answers.records])
-    quality = np.zeros(len(cells.record))
-    if not judged.any():
-        return quality, judged
-    rows = np.flatnonzero(judged)
-    probabilities = out_of_fold.probabilities[[place[answers.records[row]] for row in rows]]
-    table = wide(answers)[rows]
-    table = table[:, ~np.isnan(table).all(axis=0)]
-    # Detailed quality is the posterior of the class that each person gave: the label stays one that somebody named.
-    found = crowdlab(table, probabilities, return_annotator_stats=False)
-    detailed = found["detailed_label_quality"].to_numpy(dtype=np.float64)
-    at, who = np.nonzero(~np.isnan(table))
-    value_of_class = np.full(int(answers.classes.max()) + 1, -1)
-    value_of_class[answers.classes] = np.arange(len(answers.values))
-    width = max(len(answers.values), 1)
-    key = rows[at] * width + value_of_class[table[at, who].astype(np.int64)]
-    quality[np.searchsorted(cells.record * width + cells.value, key)] = np.nan_to_num(detailed[at, who])
-    return quality, judged
-
-
-def wide(answers: Answers) -> Floats:
-    """(R, M) the class index that each annotator gave each record, NaN where they gave none."""
-    table = np.full((len(answers.records), len(answers.annotators)), np.nan)
-    table[answers.record, answers.annotator] = answers.classes[answers.value]
-    return table
-
-
-def crowdlab(given: Floats, probabilities: Floats, **asked: bool) -> dict[str, Any]:
-    """cleanlab's CROWDLAB of the classes given, (N, M) as `wide` has them, and the probabilities (N, K) out of fold.
-
-    Every row and column has an answer, and some row has two.
-    """
-    from cleanlab.multiannotator import get_label_quality_multiannotator
-
-    k = probabilities.shape[1]
-    # cleanlab breaks what is still tied by the global random state; a label must not depend on that.
-    untied = probabilities + 1e-9 * np.arange(k, 0, -1) / k
-    untied /= untied.sum(axis=1, keepdims=True)
-    with warnings.catch_warnings():
-        # It warns of tables in which nobody agrees; few answers are no trouble here.
-        warnings.simplefilter("ignore")
-        found: dict[str, Any] = get_label_quality_multiannotator(
-            given, untied, consensus_method="majority_vote", verbose=False, **asked
-        )
-    return found

@@ -2,7 +2,6 @@
 
 import json
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,10 +25,6 @@ def row_of(found: pa.Table, record: str) -> dict[str, Any]:
     return row
 
 
-def beliefs(**rows: list[float]) -> SimpleNamespace:
-    return SimpleNamespace(ids=np.array(list(rows)), probabilities=np.array(list(rows.values())))
-
-
 rows = st.lists(
     st.builds(
         said,
@@ -44,16 +39,14 @@ rows = st.lists(
 RELOOKS = ("again", "again 2")
 
 
-@settings(deadline=None)  # the first example imports cleanlab
-@given(rows, st.randoms(use_true_random=False), st.booleans())
-def test_labels_do_not_depend_on_the_order_of_the_rows(given_rows, random, with_model):
+@settings(deadline=None)
+@given(rows, st.randoms(use_true_random=False))
+def test_labels_do_not_depend_on_the_order_of_the_rows(given_rows, random):
     table = annotations(given_rows)
     order = list(range(table.num_rows))
     random.shuffle(order)
-    model = SimpleNamespace(ids=np.array([f"r{i}" for i in range(6)]), probabilities=np.full((6, 3), 1 / 3))
-    out_of_fold = model if with_model else None
-    one = resolve(table, SCHEMA, relooks=RELOOKS, out_of_fold=out_of_fold)
-    other = resolve(table.take(pa.array(order, pa.int64())), SCHEMA, relooks=RELOOKS, out_of_fold=out_of_fold)
+    one = resolve(table, SCHEMA, relooks=RELOOKS)
+    other = resolve(table.take(pa.array(order, pa.int64())), SCHEMA, relooks=RELOOKS)
     assert one.drop_columns("resolved_at").equals(other.drop_columns("resolved_at"))
 
 
@@ -142,23 +135,6 @@ def test_whoever_looks_twice_keeps_one_voice():
     rows = [said("r", "ann", "soil"), said("r", "ann", "water", assignment_id="again")]
     found = row_of(resolve(annotations(rows), SCHEMA, relooks=RELOOKS), "r")
     assert (json.loads(found["value"])["label"], found["annotations"], found["annotators"]) == ("water", 2, 1)
-
-
-def test_with_a_model_a_tie_goes_to_what_it_believes():
-    rows = [said(f"r{i}", who, "soil") for i in range(10) for who in ("ann", "ben")]
-    rows += [said(f"s{i}", who, "water") for i in range(10) for who in ("ann", "ben")]
-    rows += [said("tie", "ann", "soil"), said("tie", "ben", "water")]
-    sure = {f"r{i}": [0.9, 0.05, 0.05] for i in range(10)} | {f"s{i}": [0.05, 0.9, 0.05] for i in range(10)}
-    for belief, expected in (([0.9, 0.05, 0.05], "soil"), ([0.05, 0.9, 0.05], "water")):
-        found = resolve(annotations(rows), SCHEMA, out_of_fold=beliefs(**sure, tie=belief))
-        assert (label_of(found, "tie"), row_of(found, "tie")["method"]) == (expected, "crowdlab")
-
-
-def test_a_model_never_gives_a_label_that_nobody_gave():
-    rows = [said("r", "ann", "soil"), said("r", "ben", "water"), said("s", "ann", "soil"), said("s", "ben", "soil")]
-    found = resolve(annotations(rows), SCHEMA, out_of_fold=beliefs(r=[0, 0, 1], s=[0, 0, 1]))
-    assert label_of(found, "r") in {"soil", "water"}
-    assert label_of(found, "s") == "soil"
 
 
 def test_the_accuracy_of_three_annotators_is_recovered():
