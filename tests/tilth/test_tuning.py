@@ -73,4 +73,4 @@ def test_auto_fine_tunes_as_was_tuned(encoder: Path, tmp_path: Path) -> None:
     with project.open_store() as store:
         now = rung_now(store, project.folder, learning_settings(project), key, "a snapshot")
         rung = now.classifier(project.schema.classes, str(encoder), store)
-    assert rung.fine_tune("sentence").schedule.learning_rate == 2e-4
+    assert (rung.fine_tune.view, rung.fine_tune.schedule.learning_rate) == ("middle", 2e-4)
