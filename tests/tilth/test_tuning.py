@@ -15,7 +15,9 @@ from tilth.learning import fit_project
 from tilth.people import learning_settings
 from tilth.project import Project
 from tilth.tuning import NothingToTune, tune_project
+from training.auto import Auto
 from training.encoder import Encoder
+from training.fine_tune import FineTune
 from training.tuning import Tuned
 
 pytest.importorskip("optuna")
@@ -73,4 +75,5 @@ def test_auto_fine_tunes_as_was_tuned(encoder: Path, tmp_path: Path) -> None:
     with project.open_store() as store:
         now = rung_now(store, project.folder, learning_settings(project), key, "a snapshot")
         rung = now.classifier(project.schema.classes, str(encoder), store)
+    assert isinstance(rung, Auto) and isinstance(rung.fine_tune, FineTune)
     assert (rung.fine_tune.view, rung.fine_tune.schedule.learning_rate) == ("middle", 2e-4)
