@@ -113,30 +113,32 @@ def fit_model(
         "tuned": now.tuned,
         "agreement": steady.to_json() if steady is not None else None,
     }
-    with store.transaction():
-        models.add_model(
-            store,
-            models.Model(
-                model_id=model_id,
-                rung=str(fitted.recipe["model"]),
-                encoder=encoder.key,
-                recipe=recipe,
-                seed=settings.seed,
-                snapshot_id=snapshot.snapshot_id,
-                round_id=round_id,
-                metrics=None,
-                calibration={"temperature": fitted.temperature, **fitted.recipe.get("calibration", {})},
-                path=str(path.relative_to(folder)),
-                alias="current",
-                schema_hash=schema.hash,
-                fitted_at=utc_now(),
-            ),
-        )
-        predictions.write_predictions(store, model_id, said.ids.tolist(), said.probabilities)
-        if fitted.judged is not None:
-            judged = fitted.judged
-            predictions.write_out_of_fold(store, model_id, judged.ids.tolist(), judged.probabilities)
+    made = models.Model(
+        model_id=model_id,
+        rung=str(fitted.recipe["model"]),
+        encoder=encoder.key,
+        recipe=recipe,
+        seed=settings.seed,
+        snapshot_id=snapshot.snapshot_id,
+        round_id=round_id,
+        metrics=None,
+        calibration={"temperature": fitted.temperature, **fitted.recipe.get("calibration", {})},
+        path=str(path.relative_to(folder)),
+        alias="current",
+        schema_hash=schema.hash,
+        fitted_at=utc_now(),
+    )
+    _keep(store, made, said, fitted.judged)
     return _kept(store, model_id)
+
+
+def _keep(store: Store, model: models.Model, said: Predictions, judged: Predictions | None) -> None:
+    """The model with what it says of every record, and what was said of its labels out of fold: all or nothing."""
+    with store.transaction():
+        models.add_model(store, model)
+        predictions.write_predictions(store, model.model_id, said.ids.tolist(), said.probabilities)
+        if judged is not None:
+            predictions.write_out_of_fold(store, model.model_id, judged.ids.tolist(), judged.probabilities)
 
 
 def _kept(store: Store, model_id: str) -> models.Model:
