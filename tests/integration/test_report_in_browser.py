@@ -9,24 +9,11 @@ import pytest
 
 from crawlers.browser.executable import BrowserMissing, find_browser
 from store.label_schema import LabelSchema
+from tests.tilth.report.empty_facts import NOTHING
 from tilth.report import render
-from tilth.report.facts import ReportFacts
 from tilth.report.pool_picture import PoolPicture
 
 HOSTILE = '"><img src=x onerror=alert(1)></script><script>alert("x")</script>'
-NOTHING = ReportFacts(
-    counts={},
-    crawl=[],
-    fetches=[],
-    slow_hosts=[],
-    troubled_pages=[],
-    label_rows=[],
-    curve=[],
-    rounds=[],
-    metrics=None,
-    suspicions=[],
-    issue_states={},
-)
 # One that was asked about, in the middle, and one of the pool of which nothing is known, in a corner.
 RECORDS = {
     "x": [500, 100],

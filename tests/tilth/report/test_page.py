@@ -10,6 +10,7 @@ from active_learning.labels_saved import LabelsSaved
 from active_learning.proof import Proof
 from active_learning.stopping import StopAdvice
 from store.label_schema import LabelSchema
+from tests.tilth.report.empty_facts import NOTHING
 from tilth.report import render
 from tilth.report.class_curves import ClassCurve
 from tilth.report.facts import ReportFacts, Suspicion
@@ -18,19 +19,6 @@ from tilth.report.model_facts import ModelFacts
 from tilth.report.simulated import SimulationPicture
 
 HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>'
-EMPTY = ReportFacts(
-    counts={},
-    crawl=[],
-    fetches=[],
-    slow_hosts=[],
-    troubled_pages=[],
-    label_rows=[],
-    curve=[],
-    rounds=[],
-    metrics=None,
-    suspicions=[],
-    issue_states={},
-)
 PROOF = Proof(
     LabelsSaved(50, 40, 40, accuracy=0.8, needed=(120, 80, 150), saved=(70, 30, 100), gain=(-1.0, -3.0, 1.0)),
     StopAdvice(more=100, gain=(0.6, 0.1, 1.1)),
@@ -158,7 +146,7 @@ def test_labels_saved_stop_advice_and_the_warning_stand_there(page):
 
 def test_labels_saved_are_no_headline_where_they_may_be_none():
     unsure = replace(PROOF, saved=replace(PROOF.saved, saved=(70, -10, 100)))
-    page = render(replace(EMPTY, proof=unsure), SCHEMA, name="n", description="")
+    page = render(replace(NOTHING, proof=unsure), SCHEMA, name="n", description="")
     assert "labels saved by choosing" not in page
 
 
