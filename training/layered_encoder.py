@@ -6,9 +6,10 @@ Fine-Tuning", 2019: a quarter of the layers fitted keeps nine tenths of what all
 """
 
 import copy
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -20,8 +21,11 @@ from training.encoder_folder import EncoderFolder
 from training.errors import OutOfMemory
 from training.out_of_memory import free_memory, is_out_of_memory
 from training.scoring.batches import TOKENS_PER_BATCH, batches_by_length
+from training.scoring.passes import CPU_TOKENS
+from training.scoring.run import cores, torch_threads
 from training.scoring.tokens import first_word, pad, read_tokenizer, start_tokens, tokenize
 from training.scoring.views import View, view_vectors
+from training.scoring.way import MOST_WORKERS
 
 if TYPE_CHECKING:
     import torch
@@ -74,6 +78,9 @@ class LayeredEncoder:
         self.frozen = min(round(frozen * layers), layers - 1) if layers and frozen > 0 else 0
         self.names = self._changeable(frozen > 0)
         self.let_upper_part_move()
+        self._passing = _Passing()
+        if self.frozen and self._stack is not None:
+            self._stack.layers[self.frozen].register_forward_pre_hook(self._at_the_cut, with_kwargs=True)
         self._splits = frozen > 0 and self._agrees()
 
     @property
@@ -163,41 +170,38 @@ class LayeredEncoder:
 
     def _below(self, batch: "dict[str, torch.Tensor]") -> "torch.Tensor":
         """What reaches the first layer of the upper part (B, T, D)."""
-        assert self._stack is not None
-        caught: list[torch.Tensor] = []
-
-        def catch(_: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-            caught.append(arguments[0] if arguments else named["hidden_states"])
-            raise _Reached
-
-        hook = self._stack.layers[self.frozen].register_forward_pre_hook(catch, with_kwargs=True)
+        self._passing.stops = True
         try:
             self.model(**batch)
-        except _Reached:
-            pass
+        except _Reached as reached:
+            return reached.states
         finally:
-            hook.remove()
-        return caught[0]
+            self._passing.stops = False
+        raise AssertionError("no text came to the upper part")
 
     def _above(self, batch: "dict[str, torch.Tensor]", states: "list[torch.Tensor]") -> "torch.Tensor":
         """The last hidden states (B, T, D) of texts whose states below the upper part are known."""
         import torch
 
         assert self._stack is not None
-        padded = torch.nn.utils.rnn.pad_sequence(states, batch_first=True).to(self.device.torch)
-
-        def put(_: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-            if arguments:
-                return (padded, *arguments[1:]), named
-            return (), {**named, "hidden_states": padded}
-
-        hook = self._stack.layers[self.frozen].register_forward_pre_hook(put, with_kwargs=True)
+        self._passing.states = torch.nn.utils.rnn.pad_sequence(states, batch_first=True).to(self.device.torch)
         try:
             with self._stack.without_lower(self.frozen):
                 last: torch.Tensor = self.model(**batch).last_hidden_state
         finally:
-            hook.remove()
+            self._passing.states = None
         return last
+
+    def _at_the_cut(
+        self, _: Any, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> "tuple[tuple[Any, ...], dict[str, Any]] | None":
+        """Before the first layer of the upper part: end the pass there, or put in what is known, or do nothing."""
+        if self._passing.stops:
+            raise _Reached(arguments[0] if arguments else named["hidden_states"])
+        known = self._passing.states
+        if known is None:
+            return None
+        return ((known, *arguments[1:]), named) if arguments else ((), {**named, "hidden_states": known})
 
     def _agrees(self) -> bool:
         """Whether the upper part on kept states gives what the whole encoder gives; some kinds count their layers."""
@@ -226,26 +230,38 @@ class LayeredEncoder:
 
 
 def in_batches(run: Callable[[NDArray[np.int64]], None], tokens: list[list[int]]) -> None:
-    """Call `run` with the rows of batches of like length; one that does not fit in memory is halved and tried again.
+    """Call `run` with the rows of batches of like length, several at a time on a CPU.
+
+    Each call gives its own rows what they are to have. A batch that does not fit in memory is halved and tried again.
 
     Raises:
         OutOfMemory: Not even one text fits.
     """
-    most = TOKENS_PER_BATCH
-    left = np.arange(len(tokens))
-    while len(left):
-        rows = left[next(batches_by_length([len(tokens[row]) for row in left], most))]
+    lengths = [len(ids) for ids in tokens]
+    on_cpu = best_device().name != "cuda"
+
+    def halving(rows: NDArray[np.int64]) -> None:
         try:
             run(rows)
+            return
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             if len(rows) == 1:
-                raise too_long(len(tokens[rows[0]]), int(rows[0])) from error
-            most = max(1, sum(len(tokens[row]) for row in rows) // 2)
-            free_memory()
-            continue
-        left = np.setdiff1d(left, rows, assume_unique=True)
+                raise too_long(lengths[int(rows[0])], int(rows[0])) from error
+        free_memory()
+        for half in np.array_split(rows, 2):
+            halving(half)
+
+    batches = list(batches_by_length(lengths, CPU_TOKENS if on_cpu else TOKENS_PER_BATCH))
+    workers = min(cores(), MOST_WORKERS, len(batches)) if on_cpu else 1
+    if workers <= 1:
+        for rows in batches:
+            halving(rows)
+        return
+    with torch_threads(workers) as threads:
+        for _ in threads.map(halving, batches):
+            pass
 
 
 def too_long(tokens: int, row: int) -> OutOfMemory:
@@ -264,21 +280,40 @@ class _Layers:
     holder: Any
     attribute: str
     layers: Any
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    inside: list[None] = field(default_factory=list)
 
     @contextmanager
     def without_lower(self, frozen: int) -> Iterator[None]:
-        """Within it the encoder has the layers from `frozen` on alone."""
-        upper = copy.copy(self.layers)
-        upper._modules = {str(at): layer for at, layer in enumerate(list(self.layers)[frozen:])}
-        setattr(self.holder, self.attribute, upper)
+        """Within it the encoder has the layers from `frozen` on alone; so it stays until the last thread leaves."""
+        with self.lock:
+            if not self.inside:
+                upper = copy.copy(self.layers)
+                upper._modules = {str(at): layer for at, layer in enumerate(list(self.layers)[frozen:])}
+                setattr(self.holder, self.attribute, upper)
+            self.inside.append(None)
         try:
             yield
         finally:
-            setattr(self.holder, self.attribute, self.layers)
+            with self.lock:
+                self.inside.pop()
+                if not self.inside:
+                    setattr(self.holder, self.attribute, self.layers)
+
+
+class _Passing(threading.local):
+    """What the pass that this thread is in does at the cut: it `stops`, or goes on with `states` (B, T, D)."""
+
+    stops: bool = False
+    states: "torch.Tensor | None" = None
 
 
 class _Reached(Exception):
-    """No error: the first layer of the upper part is reached, and a forward pass ends early."""
+    """No error: the first layer of the upper part is reached with these states (B, T, D), and a pass ends early."""
+
+    def __init__(self, states: "torch.Tensor") -> None:
+        super().__init__()
+        self.states = states
 
 
 def _find_layers(model: Any) -> _Layers | None:

@@ -1,6 +1,7 @@
 """One member of a committee: fitted on some of the labels, and stopped by what it says of the others."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,13 @@ from training.calibration import fit_temperature, log_softmax
 from training.errors import NotFinite
 from training.layered_encoder import LayeredEncoder, Readings, in_batches, too_long
 from training.out_of_memory import free_memory, is_out_of_memory
+from training.scoring.run import cores, torch_threads
 from training.scoring.views import View
+from training.shares import SHARES, add_gradients, sources
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     import torch
 
 Floats = NDArray[np.float64]
@@ -103,7 +108,7 @@ def fit_member(
     counts as worse only where the mean of the differences, example by example, is more than `CLEARLY` of its standard
     errors.
     The start counts as an epoch. Without `validation` nothing is compared.
-    Dropout draws from torch's global state, the order of the examples from `rng`.
+    The order of the examples draws from `rng`, dropout too; from torch's global state where it cannot be told to.
 
     Raises:
         NotFinite: A loss or a weight became NaN or infinite.
@@ -116,6 +121,7 @@ def fit_member(
     rates = [schedule.learning_rate, schedule.learning_rate * HEAD_FASTER]
     groups = [{"params": moved, "lr": rates[0]}, {"params": list(head.parameters()), "lr": rates[1]}]
     optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
+    drawing_from = sources(encoder.model, encoder.device.name, rng)
     found = _Best(encoder, head)
     fit = MemberFit(0)
     if validation is not None:
@@ -125,13 +131,14 @@ def fit_member(
     for epoch in range(1, epochs + 1):
         encoder.begin_training()
         losses = []
-        for rows in _batches(task.readings, schedule.batch, rng):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * _share_of_rate(done, steps)
-            loss, micro = _step(encoder, head, view, task.take(rows), optimizer, micro)
-            losses.append(loss * len(rows))
-            done += 1
-            after_step()
+        with torch_threads(min(SHARES, cores())) if drawing_from else nullcontext() as threads:
+            for rows in _batches(task.readings, schedule.batch, rng):
+                for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                    group["lr"] = rate * _share_of_rate(done, steps)
+                loss, micro = _step(encoder, head, view, task.take(rows), optimizer, micro, drawing_from, threads)
+                losses.append(loss * len(rows))
+                done += 1
+                after_step()
         fit.training.append(sum(losses) / len(task))
         if validation is not None:
             found.see(losses_of(encoder, head, view, validation))
@@ -169,31 +176,38 @@ def features_of(vectors: "torch.Tensor") -> "torch.Tensor":
     return vectors * float(vectors.shape[1]) ** 0.5
 
 
-def _step(encoder: LayeredEncoder, head: Any, view: View, batch: Task, optimizer: Any, micro: int) -> tuple[float, int]:
+def _step(
+    encoder: LayeredEncoder,
+    head: Any,
+    view: View,
+    batch: Task,
+    optimizer: Any,
+    micro: int,
+    drawing_from: "list[torch.Generator] | None",
+    threads: "ThreadPoolExecutor | None",
+) -> tuple[float, int]:
     """One step on a batch, its mean loss before it, and how many examples of it went through at a time.
 
     Where that is too much memory the step is taken again in halves whose gradients add up: the same step.
     """
     import torch
 
+    def loss_of(rows: NDArray[np.int64]) -> "torch.Tensor":
+        part = batch.take(rows)
+        with encoder.device.autocast():
+            pooled = encoder.pooled(part.readings, view)
+            logits = head(torch.nn.functional.dropout(features_of(pooled), DROPOUT)).float()
+        labels = torch.as_tensor(part.labels, device=logits.device)
+        weights = torch.as_tensor(part.weights, dtype=torch.float32, device=logits.device)
+        losses: torch.Tensor = torch.nn.functional.cross_entropy(logits, labels, reduction="none") * weights
+        return losses.sum() / len(batch)
+
+    moved = [weight for group in optimizer.param_groups for weight in group["params"]]
     while True:
         try:
-            optimizer.zero_grad(set_to_none=True)
-            total = 0.0
-            for start in range(0, len(batch), micro):
-                part = batch.take(np.arange(start, min(start + micro, len(batch))))
-                with encoder.device.autocast():
-                    pooled = encoder.pooled(part.readings, view)
-                    logits = head(torch.nn.functional.dropout(features_of(pooled), DROPOUT)).float()
-                labels = torch.as_tensor(part.labels, device=logits.device)
-                weights = torch.as_tensor(part.weights, dtype=torch.float32, device=logits.device)
-                loss = (torch.nn.functional.cross_entropy(logits, labels, reduction="none") * weights).sum()
-                loss = loss / len(batch)
-                loss.backward()
-                total += float(loss.detach())
+            total = add_gradients(loss_of, len(batch), moved, micro, drawing_from, threads)
             if not np.isfinite(total):
                 raise NotFinite("The loss became NaN or infinite; try a lower learning rate or another encoder.")
-            moved = [weight for group in optimizer.param_groups for weight in group["params"]]
             torch.nn.utils.clip_grad_norm_(moved, LARGEST_GRADIENT)
             optimizer.step()
             return total, micro
@@ -201,7 +215,8 @@ def _step(encoder: LayeredEncoder, head: Any, view: View, batch: Task, optimizer
             if not is_out_of_memory(error):
                 raise
             if micro == 1:
-                raise too_long(max(len(ids) for ids in batch.readings.tokens), start) from error
+                lengths = [len(ids) for ids in batch.readings.tokens]
+                raise too_long(max(lengths), int(np.argmax(lengths))) from error
         micro = -(-min(micro, len(batch)) // 2)
         optimizer.zero_grad(set_to_none=True)
         free_memory()

@@ -88,7 +88,7 @@ def _each(
         for rows in batches:
             yield from one_batch(through, tokens, rows, views)
         return
-    with _threads(workers) as threads:
+    with torch_threads(workers) as threads:
         waiting = iter(batches)
         running: set[Future[list[tuple[Rows, dict[View, Vectors]]]]] = {
             threads.submit(one_batch, through, tokens, rows, views) for rows in islice(waiting, 2 * workers)
@@ -103,11 +103,15 @@ def _each(
 
 
 @contextmanager
-def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+def torch_threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads of one thread of torch each, or of their share of what the caller has; it is as before when they end."""
     import torch
 
     before = torch.get_num_threads()
-    threads = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(max(1, before // workers),))
+    each = max(1, before // workers)
+    threads = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(each,))
+    # The caller's own work too: torch's threads that wait for one another would take the cores from these.
+    torch.set_num_threads(each)
     try:
         yield threads
     finally:
