@@ -5,7 +5,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import training.encoder
@@ -23,6 +23,8 @@ OFTEN_IN = (
     "store.label_schema",
     "training.calibration",
     "training.examples",
+    "training.frozen.judging",
+    "training.frozen.logistic",
     "training.kinds",
     "training.metrics",
 )
@@ -42,6 +44,15 @@ OFTEN = (
 FILE_STEPS = ("mkdir", "rename", "replace", "write_text", "rmtree")
 
 
+def counted(module: str, name: str) -> str | None:
+    """What a moment at this function is called; None where none counts."""
+    if not (module.startswith(WATCHED) or (module in ("pathlib", "shutil") and name in FILE_STEPS)):
+        return None
+    if module.startswith(OFTEN_IN) or name.startswith("<") or name in OFTEN:
+        return None
+    return f"{module}.{name}"
+
+
 def fit(project: Path, kill_at: int | None, moments: Path | None) -> None:
     """Fit the project's model once.
 
@@ -56,17 +67,19 @@ def fit(project: Path, kill_at: int | None, moments: Path | None) -> None:
     training.encoder.TEXTS_PER_CHUNK = TEXTS_PER_CHUNK
     seen: list[str] = []
 
+    called: dict[CodeType, str | None] = {}
+
     def watch(frame: FrameType, event: str, _: Any) -> None:
-        module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
-        if event not in ("call", "return"):
-            return
-        if not (module.startswith(WATCHED) or (module in ("pathlib", "shutil") and name in FILE_STEPS)):
-            return
-        if module.startswith(OFTEN_IN) or name.startswith("<") or name in OFTEN:
+        # Asked at each call of each library: what a function is called is found out once.
+        code = frame.f_code
+        if code not in called:
+            called[code] = counted(frame.f_globals.get("__name__", ""), code.co_name)
+        name = called[code]
+        if name is None or event not in ("call", "return"):
             return
         if len(seen) == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        seen.append(f"{event} {module}.{name}")
+        seen.append(f"{event} {name}")
 
     opened = Project(project)
     sys.setprofile(watch)
