@@ -1,5 +1,6 @@
 """Encoders of other builds than BERT's: cut in two where that is exact, adapted by low rank in all kinds of layer."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from training.encoder import Encoder
 from training.errors import EncoderError
 from training.examples import Inputs
 from training.fine_tune import FineTune, Schedule
-from training.layered_encoder import LayeredEncoder
+from training.layered_encoder import LayeredEncoder, Readings
 
 WORDS = 23
 SIZES = {"vocab_size": WORDS, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
@@ -96,3 +97,18 @@ def test_a_model_of_texts_and_images_is_refused(tmp_path: Path, encoder_folder: 
     encoder = written(clip(), tmp_path / "encoder", encoder_folder)
     with pytest.raises(EncoderError, match="CLIPModel, which makes no vector of a text alone"):
         encoder.embed(some_examples(3).inputs())
+
+
+def test_several_threads_may_run_the_lower_part_at_once_and_then_the_upper(encoder: Encoder) -> None:
+    layered = LayeredEncoder(encoder.folder, 0.5)
+    texts = some_examples(40).texts
+
+    def pooled(readings: Readings) -> torch.Tensor:
+        with torch.no_grad():
+            return layered.pooled(readings, "sentence")
+
+    wanted = torch.cat([pooled(layered.read([text])) for text in texts])
+    with ThreadPoolExecutor(8) as threads:
+        readings = list(threads.map(lambda text: layered.read([text]), texts * 5))
+        found = torch.cat(list(threads.map(pooled, readings)))
+    torch.testing.assert_close(found, wanted.repeat(5, 1))
