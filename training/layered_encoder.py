@@ -285,8 +285,10 @@ class _Layers:
 
     @contextmanager
     def without_lower(self, frozen: int) -> Iterator[None]:
-        """Within it the encoder has the layers from `frozen` on alone, until the last of several threads leaves; none of
-        them may want the whole encoder meanwhile."""
+        """Within it the encoder has the layers from `frozen` on alone, until the last of several threads leaves.
+
+        None of them may want the whole encoder meanwhile.
+        """
         with self.lock:
             if not self.inside:
                 upper = copy.copy(self.layers)
