@@ -29,9 +29,10 @@ the same from model to model; which model it was stands in `assignments`."""
 
 PAGE = 250
 LOOK_UP = 500
-# Reading again changes nothing, so it is tried again; writing is not: an import may have been done though no answer
-# came back.
+# What is the same done twice is tried again: two that write at a time make SQLite say "database is locked", a 500.
+# Other writing is not: an import may have been done though no answer came back.
 READ: Any = {"max_retries": 2, "timeout_in_seconds": 120}
+SAME_TWICE: Any = {"max_retries": 3, "timeout_in_seconds": 60}
 WRITE: Any = {"max_retries": 0, "timeout_in_seconds": 60}
 IMPORT: Any = {"max_retries": 0, "timeout_in_seconds": 600}
 
@@ -168,7 +169,7 @@ class StudioClient:
         """Give a project another labeling configuration; its tasks and answers stay."""
         with self._speaking("change the labeling configuration", project_id):
             self._sdk.projects.update(
-                project_id, label_config=config, expert_instruction=instructions, request_options=WRITE
+                project_id, label_config=config, expert_instruction=instructions, request_options=SAME_TWICE
             )
 
     def delete_project(self, project_id: int) -> None:
@@ -215,13 +216,13 @@ class StudioClient:
     def set_overlap(self, task_id: int, answers: int) -> None:
         """Ask for answers of so many different people to one task."""
         with self._speaking("ask for several answers to a task"):
-            self._sdk.tasks.update(str(task_id), overlap=answers, request_options=WRITE)
+            self._sdk.tasks.update(str(task_id), overlap=answers, request_options=SAME_TWICE)
 
     def delete_task(self, task_id: int) -> None:
         """Delete a task; one that is gone already is no trouble."""
         try:
             with self._speaking("delete a task"):
-                self._sdk.tasks.delete(str(task_id), request_options=WRITE)
+                self._sdk.tasks.delete(str(task_id), request_options=SAME_TWICE)
         except _NotThere:
             return
 
@@ -298,7 +299,7 @@ class StudioClient:
                 return self._sdk.annotations.create(
                     task_id,
                     result=result,
-                    request_options=WRITE,
+                    request_options=WRITE if unique_id is None else SAME_TWICE,
                     **named,  # type: ignore[arg-type]
                 ).id
             except ApiError as error:
