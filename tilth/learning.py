@@ -94,6 +94,8 @@ def run_rounds(
     settings = replace(learning_settings(project), budget=answers)
     with project.open_store() as store:
         require_round(store, settings)  # before Label Studio is started for it
+        if (kept := budget_kept(store, answers)) is not None:
+            say(kept)
     with people(project, say) as (store, where):
         bench = Bench(
             store=store,
@@ -126,6 +128,16 @@ def run_rounds(
                 )
                 return
             yield from proof_said(store)
+
+
+def budget_kept(store: "Store", answers: int | None) -> str | None:
+    """What to say where another budget is asked for than the open round began with."""
+    from store.rounds import open_round
+
+    begun = open_round(store)
+    if begun is None or answers is None or answers == begun.numbers.get("budget"):
+        return None
+    return f"Round {begun.number} is open and goes on as it began; --budget {answers} is for a new round."
 
 
 def proof_said(store: "Store") -> list[str]:

@@ -11,6 +11,8 @@ import pytest
 from labeling.errors import StudioFailed
 from labeling.studio_client import StudioClient
 
+Client = tuple[StudioClient, Counter[str]]
+
 
 class Locked(BaseHTTPRequestHandler):
     """Answers the first request of each kind as Label Studio does while another one writes."""
@@ -37,7 +39,7 @@ class Locked(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def locked() -> Iterator[tuple[StudioClient, Counter[str]]]:
+def locked() -> Iterator[Client]:
     """A client of such a server, and how often each kind of request came."""
     asked: Counter[str] = Counter()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Counting", (Locked,), {"asked": asked}))
@@ -48,14 +50,14 @@ def locked() -> Iterator[tuple[StudioClient, Counter[str]]]:
     server.server_close()
 
 
-def test_a_task_is_deleted_and_its_overlap_set_though_the_first_try_found_the_database_locked(locked) -> None:
+def test_a_task_is_deleted_and_its_overlap_set_though_the_first_try_found_the_database_locked(locked: Client) -> None:
     client, asked = locked
     client.delete_task(7)
     client.set_overlap(7, 2)
     assert asked == {"DELETE": 2, "PATCH": 2}
 
 
-def test_tasks_are_not_sent_twice(locked) -> None:
+def test_tasks_are_not_sent_twice(locked: Client) -> None:
     client, asked = locked
     with pytest.raises(StudioFailed, match="could not take in 1 tasks"):
         client.import_tasks(1, [{"data": {"text": "a"}}])
