@@ -32,6 +32,7 @@ FILLERS = (
     ),
     *("just", "once", "two", "three", "morning", "evening", "house", "street", "team", "service"),
 )
+VOCABULARY = tuple(sorted({*FILLERS, *(word for some in WORDS.values() for word in some)}))
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,17 @@ def write_csv(path: Path, rows: Sequence[Letter], *, labelled: int | None = None
     return path
 
 
-def write_encoder(folder: Path) -> Path:
-    """A BERT of two layers, 32 wide, with random weights; the vector of a text tells which words are in it."""
+def write_encoder(folder: Path, words: Sequence[str] = VOCABULARY) -> Path:
+    """A BERT of two layers, 32 wide, with random weights; the vector of a text tells which `words` are in it.
+
+    Its tokenizer gives an empty text no token at all.
+    """
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    words = ["[PAD]", "[UNK]", *sorted({*FILLERS, *(word for some in WORDS.values() for word in some)})]
-    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
+    known = ["[PAD]", "[UNK]", *words]
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(known)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", model_max_length=64
@@ -80,7 +84,7 @@ def write_encoder(folder: Path) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         config = BertConfig(
-            vocab_size=len(words),
+            vocab_size=len(known),
             hidden_size=32,
             num_hidden_layers=2,
             num_attention_heads=2,

@@ -140,6 +140,19 @@ def source(site: Server, name: str, *starts: str, **declared: Any) -> Any:
     return read_source({"name": name, "start": [site.url + start for start in starts], **shape, **declared})
 
 
+def login_at(site: Server, **declared: Any) -> dict[str, Any]:
+    return {
+        "url": f"{site.url}/login",
+        "username": "input[name=user]",
+        "password": "input[name=password]",
+        "submit": "button",
+        "username_env": "FORUM_USER",
+        "password_env": "FORUM_PASSWORD",
+        "done_when": ".me",
+        **declared,
+    }
+
+
 def run(project: Path, *sources: Any, timeout: float = 10.0) -> CrawlResult:
     with Store(project / "tilth.duckdb") as store:
         return crawl(store, project, list(sources), contact="me@example.org", limits=Limits(timeout=timeout))
@@ -222,15 +235,7 @@ def test_a_login_is_done_once_kept_for_its_owner_alone_and_done_again_when_the_s
 ) -> None:
     monkeypatch.setenv("FORUM_USER", "ada")
     monkeypatch.setenv("FORUM_PASSWORD", SECRET)
-    login = {
-        "url": f"{site.url}/login",
-        "username": "input[name=user]",
-        "password": "input[name=password]",
-        "submit": "button",
-        "username_env": "FORUM_USER",
-        "password_env": "FORUM_PASSWORD",
-        "done_when": ".me",
-    }
+    login = login_at(site)
     run(project, source(site, "club", "/member/1", "/member/2", render="browser", login=login))
     assert texts(project) == ["member 1", "member 2"] and site.logins == 1
     session = project / "sessions" / "club.json"
@@ -258,16 +263,7 @@ def test_a_login_that_does_not_work_is_tried_once_and_is_every_pages_trouble(
 ) -> None:
     monkeypatch.setenv("FORUM_USER", "ada")
     monkeypatch.setenv("FORUM_PASSWORD", "wrong")
-    login = {
-        "url": f"{site.url}/login",
-        "username": "input[name=user]",
-        "password": "input[name=password]",
-        "submit": "button",
-        "username_env": "FORUM_USER",
-        "password_env": "FORUM_PASSWORD",
-        "done_when": ".me",
-        "seconds": 2.0,
-    }
+    login = login_at(site, seconds=2.0)
     run(project, source(site, "club", "/member/1", "/member/2", render="browser", login=login))
     assert site.logins == 1
     assert all(row["error"].startswith("login: ") and ".me" in row["error"] for row in kept(project).values())
@@ -279,15 +275,7 @@ def test_a_login_that_robots_txt_disallows_is_not_done(
     monkeypatch.setenv("FORUM_USER", "ada")
     monkeypatch.setenv("FORUM_PASSWORD", SECRET)
     site.robots = "Disallow: /login\n"
-    login = {
-        "url": f"{site.url}/login",
-        "username": "input[name=user]",
-        "password": "input[name=password]",
-        "submit": "button",
-        "username_env": "FORUM_USER",
-        "password_env": "FORUM_PASSWORD",
-        "done_when": ".me",
-    }
+    login = login_at(site)
     run(project, source(site, "club", "/member/1", render="browser", login=login))
     assert (site.count("/login"), site.logins) == (0, 0)
     said = f"login: {site.url}/login: {site.url}/login may not be loaded (robots.txt disallows it)"
