@@ -257,7 +257,7 @@ def test_a_fit_ends_when_there_is_nothing_left_to_learn(encoder: Encoder, monkey
     monkeypatch.setattr(member_fit, "NOTHING_LEFT", 99.0)
     schedule = Schedule(epochs=(5, 5))
     fitted = FineTune(CLASSES, encoder, schedule, view="sentence").fit(some_examples(24), seed=0)
-    assert fitted.recipe["stopped_after"] == [1, 1, 1]
+    assert max(fitted.recipe["stopped_after"]) == 1
     assert len(fitted.recipe["losses"]["training"]) == 1
 
 
