@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from active_learning.cold_start import cold_start_vectors
 from active_learning.pool import Pool
 from active_learning.settings import LearningSettings
 from store import labels, models, predictions, records, splits
@@ -60,14 +61,14 @@ def as_pool(
 def _vectors(
     encoder: Encoder, model: models.Model | None, pool: Inputs, labelled: Inputs
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N, D) and (L, D): in the encoder's own view, or in the one that the model found best, centred as it does."""
+    """(N, D) and (L, D): of the view that the model found best, centred as it does; without a model of several."""
     view = None if model is None else model.recipe.get("view")
-    both = [encoder.embed(part, view=view or "sentence").vectors for part in (pool, labelled)]
-    if view is not None:
-        some = np.concatenate([part for part in both if len(part)])
-        centre = some.mean(axis=0, dtype=np.float64).astype(np.float32)
-        both = [centred(part, centre) if len(part) else part for part in both]
-    return both[0], both[1]
+    if view is None:
+        both = cold_start_vectors(encoder, pool, labelled)
+        return both[0], both[1]
+    both = tuple(encoder.embed(part, view=view).vectors for part in (pool, labelled))
+    centre = np.concatenate(both).mean(axis=0, dtype=np.float64).astype(np.float32)
+    return centred(both[0], centre), centred(both[1], centre)
 
 
 def _members(store: Store, folder: Path, model: models.Model, pool: Inputs) -> np.ndarray | None:

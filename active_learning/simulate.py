@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from active_learning.cold_start import cold_start_vectors
 from active_learning.learning_curves import CONTROL, Curves
 from active_learning.simulated_arm import Arm, Classifier, FittedModel, Played, play_arm
 from active_learning.simulated_corpus import Corpus, Schedule, SimulationError, hold_out, require_playable
@@ -169,7 +170,7 @@ def _with_default_encoder(classifier: Classifier | None, corpus: Corpus) -> tupl
     encoder = Encoder(DEFAULT_ENCODER)
     inputs = corpus.inputs()
     if corpus.embeddings is None:
-        corpus = replace(corpus, embeddings=encoder.embed(inputs).vectors)
+        corpus = replace(corpus, embeddings=cold_start_vectors(encoder, inputs)[0])
     return classifier or Probe(corpus.classes, encoder), corpus
 
 

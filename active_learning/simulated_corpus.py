@@ -26,7 +26,8 @@ class Corpus:
         texts: N texts.
         labels: (N,) int64, an index into `classes`.
         classes: The K classes.
-        embeddings: (N, D); what the strategies see of the texts. Without them the default encoder makes them, once.
+        embeddings: (N, D); what the strategies see of the texts while there is no model. Without them the default
+            encoder makes them, once.
         clusters: (N,) clusters of near-equal records, of which one is drawn; None: no two are.
 
     Raises:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from active_learning.cold_start import cold_start_vectors
 from active_learning.learning_curves import Curves
 from active_learning.simulate import DEFAULT_ENCODER, Corpus, Schedule, simulate
 from claim import shared
@@ -46,8 +47,9 @@ class Texts:
         ids = np.array([f"{split}-{number:05d}" for number in range(len(rows))])
         labels = np.array([self.classes.index(category) for _, category in rows])
         bare = Corpus(ids, [text for text, _ in rows], labels, self.classes)
-        vectors = self.encoder.embed_views(bare.inputs(), self.encoder.views())
-        return Corpus(ids, bare.texts, labels, self.classes, embeddings=vectors["sentence"].vectors)
+        self.encoder.embed_views(bare.inputs(), self.encoder.views())
+        vectors = cold_start_vectors(self.encoder, bare.inputs())[0]
+        return Corpus(ids, bare.texts, labels, self.classes, embeddings=vectors)
 
 
 def play(

@@ -49,10 +49,9 @@ def write_job(folder: Path, texts: Texts, kind: str) -> Path:
         texts: The corpus; the worker is given its labels, of which its strategy sees those that were asked for.
         kind: "fine-tune", "linear-svc" or "logistic-regression"; see the worker.
     """
-    assert texts.train.embeddings is not None
-    assert texts.test.embeddings is not None
     vectors = folder / f"{texts.name}.npz"
-    np.savez(vectors, train=texts.train.embeddings, test=texts.test.embeddings)
+    parts = {"train": texts.train, "test": texts.test}
+    np.savez(vectors, **{name: texts.encoder.embed(part.inputs()).vectors for name, part in parts.items()})
     job = {
         "kind": kind,
         "encoder": str(texts.encoder.folder.path),

@@ -87,6 +87,7 @@ def simulate_project(
         SimulationError: There are too few of them for so many rounds.
         RequestError: There is no such model.
     """
+    from active_learning.cold_start import cold_start_vectors
     from active_learning.labels_needed import labels_needed
     from active_learning.simulate import Schedule, simulate
     from active_learning.simulation_vectors import FolderVectors
@@ -105,9 +106,9 @@ def simulate_project(
     for make in rungs.values():
         make()  # refuses a name that is none before anything is embedded
     encoder = Encoder(settings.encoder, cache)
-    embedded = encoder.embed_views(corpus.inputs(), encoder.views())["sentence"]
+    encoder.embed_views(corpus.inputs(), encoder.views())  # once, for every process
     curves = simulate(
-        replace(corpus, embeddings=embedded.vectors),
+        replace(corpus, embeddings=cold_start_vectors(encoder, corpus.inputs())[0]),
         asked.strategies,
         schedule,
         seeds=range(asked.seeds),
