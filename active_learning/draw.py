@@ -12,6 +12,7 @@ from active_learning.budget.ranking import Question, spend
 from active_learning.draw_again import Again, Labelled, purpose_of
 from active_learning.pool import Pool, Selection, Strategy
 from active_learning.settings import LearningSettings
+from active_learning.strategies.auto import doubts_mean_little
 
 NOTHING: NDArray[np.str_] = np.zeros(0, dtype=np.str_)
 
@@ -67,7 +68,8 @@ def draw_round(
         pool: The records that may be chosen, one a cluster.
         choose: The strategy, given a pool, a number and a generator.
         holdout_wanted: How many records the holdout still lacks; at most a quarter of the pool is taken.
-        labelled: What may be asked again; only new records are asked about without it, or without a model.
+        labelled: What may be asked again; only new records are asked about without it, without a model, and while there
+            are so few labels a class that a model's doubts mean little.
         answers: How many answers are asked for besides those of the holdout and of `repeat_share`; `settings.size`
             records' worth unless given.
         chosen_before: The labelled records that a strategy chose, and that are in no control arm.
@@ -86,7 +88,7 @@ def draw_round(
     selection = choose(pool.take(rest), n_train - n_control, np.random.default_rng([settings.seed, number, 1]))
     chosen = [Drawn(str(one), "selected", selection.reason, float(score)) for one, score in _scored(selection)]
     again: list[Drawn] = []
-    if labelled is not None and pool.probabilities is not None:
+    if labelled is not None and pool.probabilities is not None and not doubts_mean_little(pool):
         chosen, again = _share_out(chosen, pool, labelled, answers - n_control * each, each)
     arms = [
         chosen,

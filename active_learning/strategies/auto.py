@@ -55,11 +55,21 @@ def regime(pool: Pool, n: int) -> Regime:
     if pool.embeddings is None:
         return Regime(margin, "Nothing tells which records are alike")
     classes = pool.probabilities.shape[1]
-    everything = pool.clusters_left + (pool.labels or 0)
-    if pool.labels and pool.labels < min(LABELS_PER_CLASS * classes, TYPICAL_AT_MOST * everything):
+    if doubts_mean_little(pool):
         return Regime(typiclust, f"There are {pool.labels} labels for {classes} classes")
     if pool.clusters_left < RECORDS_PER_PICK * n:
         return Regime(margin, "Few records are left")
     if not pool.labels:
         return Regime(weighted_kmeans, "There is a model")
     return Regime(weighted_kmeans, f"There are {pool.labels / classes:.0f} labels a class")
+
+
+def doubts_mean_little(pool: Pool) -> bool:
+    """Whether there are labels, but so few a class that a model's doubts say little of what it has hardly met.
+
+    Where the pool knows of no labels they are taken to be enough.
+    """
+    if pool.probabilities is None or not pool.labels:
+        return False
+    everything = pool.clusters_left + pool.labels
+    return pool.labels < min(LABELS_PER_CLASS * pool.probabilities.shape[1], TYPICAL_AT_MOST * everything)

@@ -87,6 +87,12 @@ def test_nothing_is_asked_again_without_a_model():
     assert RELOOK not in counted(drawn)
 
 
+def test_nothing_is_asked_again_while_there_are_few_labels_a_class():
+    few, enough = (replace(a_pool(0.01), labelled_labels=np.arange(n) % 3) for n in (14, 15))
+    assert RELOOK not in counted(draw(few, doubted(3)))
+    assert counted(draw(enough, doubted(3)))[RELOOK] == 3
+
+
 def test_the_same_is_drawn_again():
     assert draw(a_pool(0.1), doubted(9)) == draw(a_pool(0.1), doubted(9))
 
