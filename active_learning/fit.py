@@ -128,12 +128,12 @@ def fit_model(
         schema_hash=schema.hash,
         fitted_at=utc_now(),
     )
-    _keep(store, made, said, fitted.judged)
+    _write(store, made, said, fitted.judged)
     return _kept(store, model_id)
 
 
-def _keep(store: Store, model: models.Model, said: Predictions, judged: Predictions | None) -> None:
-    """The model with what it says of every record, and what was said of its labels out of fold: all or nothing."""
+def _write(store: Store, model: models.Model, said: Predictions, judged: Predictions | None) -> None:
+    """Write the model, what it says of every record and what was said of its labels out of fold: all or nothing."""
     with store.transaction():
         models.add_model(store, model)
         predictions.write_predictions(store, model.model_id, said.ids.tolist(), said.probabilities)

@@ -61,7 +61,7 @@ def as_pool(
 def _vectors(
     encoder: Encoder, model: models.Model | None, pool: Inputs, labelled: Inputs
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N, D) and (L, D): of the view that the model found best, centred as it does; without a model of several."""
+    """(N, D) and (L, D) in the view that the model found best, centred as it does; `cold_start_vectors` without one."""
     view = None if model is None else model.recipe.get("view")
     if view is None:
         both = cold_start_vectors(encoder, pool, labelled)

@@ -255,9 +255,10 @@ def test_a_blunt_member_and_a_sharp_one_are_brought_to_one_scale() -> None:
 
 def test_a_fit_ends_when_there_is_nothing_left_to_learn(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(member_fit, "NOTHING_LEFT", 99.0)
+    monkeypatch.setattr(member_fit, "CLEARLY", 99.0)  # none goes back to its start
     schedule = Schedule(epochs=(5, 5))
     fitted = FineTune(CLASSES, encoder, schedule, view="sentence").fit(some_examples(24), seed=0)
-    assert max(fitted.recipe["stopped_after"]) == 1
+    assert fitted.recipe["stopped_after"] == [1, 1, 1]
     assert len(fitted.recipe["losses"]["training"]) == 1
 
 
