@@ -16,6 +16,7 @@ from tests.kill.simulate_run import ROUNDS, play
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAW = random.Random(4)
+HEADS = 2  # a log for each rung, each with a line that names it
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +64,15 @@ def test_killed_and_run_again_it_gives_equal_results(
     before = orphans()
     ended = in_another_process(tmp_path, kill, after)
     assert_no_new_orphans(before)
+    kept = lines(tmp_path)
+    rounds = len(kept) - HEADS
     if kill == "parent":
         assert ended.returncode == -signal.SIGKILL, ended.stderr
+        assert rounds == after, "the parent keeps a round before it says that it was played, and dies with its word"
     else:
         assert "WorkerDied" in ended.stderr and "run it again" in ended.stderr, ended.stderr
-    kept = lines(tmp_path)
-    assert after <= len(kept) - 2 <= after + 3, "rounds were lost that had been played"
+        # What both workers had said before the kill is heard and kept too: on a slow disk that is a few more.
+        assert after <= rounds < ROUNDS, "rounds were lost that had been played"
     assert kept <= written
     assert play(tmp_path) == expected
     assert lines(tmp_path) == written
