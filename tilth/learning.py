@@ -94,7 +94,7 @@ def run_rounds(
     settings = replace(learning_settings(project), budget=answers)
     with project.open_store() as store:
         require_round(store, settings)  # before Label Studio is started for it
-        if (kept := budget_kept(store, answers)) is not None:
+        if (kept := budget_not_taken(store, answers)) is not None:
             say(kept)
     with people(project, say) as (store, where):
         bench = Bench(
@@ -130,7 +130,7 @@ def run_rounds(
             yield from proof_said(store)
 
 
-def budget_kept(store: "Store", answers: int | None) -> str | None:
+def budget_not_taken(store: "Store", answers: int | None) -> str | None:
     """What to say where another budget is asked for than the open round began with."""
     from store.rounds import open_round
 

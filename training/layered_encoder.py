@@ -272,16 +272,16 @@ def too_long(tokens: int, row: int) -> OutOfMemory:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Layers:
-    """The list of an encoder's layers: its name, the module that holds it, and under which attribute."""
+    """The list of an encoder's layers: its name, the module that holds it, under which attribute, threads `inside`."""
 
     name: str
     holder: Any
     attribute: str
     layers: Any
     lock: threading.Lock = field(default_factory=threading.Lock)
-    inside: list[None] = field(default_factory=list)
+    inside: int = 0
 
     @contextmanager
     def without_lower(self, frozen: int) -> Iterator[None]:
@@ -294,12 +294,12 @@ class _Layers:
                 upper = copy.copy(self.layers)
                 upper._modules = {str(at): layer for at, layer in enumerate(list(self.layers)[frozen:])}
                 setattr(self.holder, self.attribute, upper)
-            self.inside.append(None)
+            self.inside += 1
         try:
             yield
         finally:
             with self.lock:
-                self.inside.pop()
+                self.inside -= 1
                 if not self.inside:
                     setattr(self.holder, self.attribute, self.layers)
 
