@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ from markupsafe import Markup
 from store.cache_folder import cache_folder
 from store.label_schema import LabelSchema
 from tilth.project import Project
-from tilth.report.facts import Place, ReportFacts, gather_facts, rendering_rows
+from tilth.report.facts import CHOSEN_ARM, Place, ReportFacts, gather_facts, rendering_rows
 from tilth.report.palette import DAY, NIGHT, chart_config, style_variables
 from tilth.report.pool_picture import RIGHT, WHATS, WRONG
 from tilth.report.shown_text import shown_text
@@ -70,6 +70,7 @@ def render(facts: ReportFacts, schema: LabelSchema, *, name: str, description: s
         made_at=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
         facts=facts,
         headline=holdout["accuracy"] if holdout else None,
+        fitted_since=holdout is not None and _fitted_since(facts.curve, holdout["accuracy"]["value"]),
         holdout_size=holdout["records"] if holdout else 0,
         saved=_saved(facts),
         scalars=_scalars(holdout),
@@ -85,6 +86,12 @@ def render(facts: ReportFacts, schema: LabelSchema, *, name: str, description: s
         points=_as_script(_points(facts, schema)),
         charts={one: Markup(spec) for one, spec in _charts(facts, schema, holdout).items()},
     )
+
+
+def _fitted_since(curve: Sequence[Mapping[str, Any]], accuracy: float) -> bool:
+    """Whether the current model is another than the one that the learning curve ends with."""
+    measured = [point["accuracy"] for point in curve if point["arm"] == CHOSEN_ARM]
+    return bool(measured) and measured[-1] != accuracy
 
 
 def _as_script(value: Any) -> Markup:

@@ -9,7 +9,10 @@ from typing import Any
 
 import altair as alt
 
+from tilth.report.facts import CHOSEN_ARM, RANDOM_ARM
+
 WIDTH = 620
+TICKS = 10  # about: numbers of five digits stand apart
 HALF_WIDTH = 420
 # With more classes a confusion matrix has small cells and no numbers.
 CLASSES_WITH_NUMBERS = 12
@@ -22,10 +25,9 @@ def learning_curve(points: Rows) -> str:
 
     `points` have `arm`, `labels`, `accuracy`, `low`, `high`, `round`.
     """
-    arms = ["chosen by the model", "drawn at random"]
     lines = _banded(
         points,
-        arms=[one for one in arms if any(row["arm"] == one for row in points)],
+        arms=[one for one in (CHOSEN_ARM, RANDOM_ARM) if any(row["arm"] == one for row in points)],
         colours=[_colour("model"), _colour("other")],
         y="accuracy on the holdout",
         tooltip=[alt.Tooltip("round:Q")],
@@ -47,7 +49,7 @@ def simulated_curves(points: Rows) -> str:
 
 def _banded(points: Rows, *, arms: list[str], colours: list[Any], y: str, tooltip: list[Any]) -> Any:
     base = alt.Chart(_values(points)).encode(
-        x=alt.X("labels:Q", title="labels trained on", scale=alt.Scale(nice=True)),
+        x=alt.X("labels:Q", title="labels trained on", scale=alt.Scale(nice=True), axis=alt.Axis(tickCount=TICKS)),
         color=alt.Color(
             "arm:N",
             title=None,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from labeling.agreement import Agreement
 
 SHOWN_SUSPICIONS = 40
+CHOSEN_ARM, RANDOM_ARM = "chosen by the model", "drawn at random"
 
 
 @dataclass(frozen=True)
@@ -238,8 +239,8 @@ def learning_points(all_rounds: Sequence[rounds.Round]) -> list[dict[str, Any]]:
     for one in all_rounds:
         numbers = one.numbers
         for arm, metrics, count in (
-            ("chosen by the model", numbers.get("holdout"), numbers.get("labels")),
-            ("drawn at random", numbers.get("control"), numbers.get("control_labels")),
+            (CHOSEN_ARM, numbers.get("holdout"), numbers.get("labels")),
+            (RANDOM_ARM, numbers.get("control"), numbers.get("control_labels")),
         ):
             if metrics:
                 accuracy = metrics["accuracy"]

@@ -109,7 +109,7 @@ def _map(layers: list[Any], names: Sequence[Mapping[str, Any]]) -> str:
     chart = alt.layer(*layers, data=alt.NamedData(name="points")).properties(
         width=WIDTH,
         height=HEIGHT,
-        # A name at the edge is cut, and does not move the map.
+        # Nothing that is written beyond the edge moves the map.
         autosize=alt.AutoSizeParams(type="none"),
     )
     return _spec(chart)

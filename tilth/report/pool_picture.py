@@ -32,6 +32,7 @@ TEXT_LENGTH = 140
 MOST_CLASS_NAMES = 12
 # As shares of the map.
 NAME_WIDTH, NAME_HEIGHT = 0.25, 0.045
+LETTER_WIDTH = 0.015
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,13 @@ def _class_names(classes: Sequence[str], columns: Mapping[str, Sequence[int]]) -
         for index, name in enumerate(classes)
         if (labels == index).any()
     ]
-    return _apart(names)
+    return _apart([_inside(one) for one in names])
+
+
+def _inside(name: dict[str, Any]) -> dict[str, Any]:
+    """The name moved from an edge of the map until none of it is cut."""
+    half = LETTER_WIDTH * len(name["name"]) / 2
+    return {**name, "x": min(max(name["x"], half), 1 - half)}
 
 
 def _apart(names: list[dict[str, Any]]) -> list[dict[str, Any]]:

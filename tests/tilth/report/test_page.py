@@ -130,6 +130,14 @@ def test_why_a_rung_was_taken_stands_there_with_what_it_was_compared_with(page):
     )
 
 
+def test_a_model_that_was_fitted_after_the_last_round_is_told_beside_the_curve(page):
+    assert "fitted again since the last round" not in page
+    curve = [{"arm": "chosen by the model", "round": 1, "labels": 50, "accuracy": 0.7, "low": 0.6, "high": 0.8}]
+    holdout = {"accuracy": scalar(0.86), "records": 40, "per_class": {}, "confusion": [[20, 0], [0, 20]]}
+    said = render(replace(NOTHING, curve=curve, metrics={"holdout": holdout}), SCHEMA, name="forum", description="")
+    assert "fitted again since the last round: it is right on 86.0% of the holdout" in said
+
+
 def test_what_the_losses_say_stands_there(page):
     assert "It overfits from epoch 3 on." in page
 

@@ -99,6 +99,16 @@ def test_names_of_classes_that_lie_together_are_not_written_over_each_other(tmp_
     assert np.diff(heights).min() > 0.04
 
 
+def test_the_name_of_a_class_at_the_edge_is_written_inside(tmp_path, monkeypatch):
+    store, ids = with_vectors(tmp_path, 2)
+    at_the_edges = PoolMap(np.array([[0.0, 0.5], [1.0, 0.5]]), "pca")
+    monkeypatch.setattr(pool_picture, "map_pool", lambda vectors, *, seed, say: at_the_edges)
+    classes = ("gardens-and-allotments", "phones-and-internet")
+    for one in picture(store, Judged({ids[0]: 0, ids[1]: 1}), classes=classes).names:
+        half = len(one["name"]) * 6 / 2 / 440  # italics of 13 pixels are 6 wide on the average, on a map of 440
+        assert half <= one["x"] <= 1 - half
+
+
 def test_the_view_that_the_model_reads_comes_first(tmp_path):
     store, ids = with_vectors(tmp_path, 3)
     hashes = records(store, ids)["content_hash"].to_pylist()
