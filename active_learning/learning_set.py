@@ -21,7 +21,7 @@ class LearningSet:
             aside. A validation split that came with imported data belongs to it: tilth takes its own from the
             training labels.
         control: The part of `train` that was drawn at random for the control arm; see `control_arm`.
-        holdout: What is only measured with: the holdout, else the test split that came with imported data.
+        holdout: What is only measured with: the holdout, and the test split that came with imported data.
     """
 
     snapshot_id: str
@@ -49,11 +49,9 @@ def read_learning_set(store: Store, schema: LabelSchema, snapshot_id: str) -> Le
         groups=np.array(rows["group_id"].to_pylist(), dtype=np.str_),
         content_hashes=np.array(rows["content_hash"].to_pylist(), dtype=np.str_),
     )
-    measured = np.flatnonzero(split == "holdout")
-    if not len(measured):
-        measured = np.flatnonzero(split == "test")
+    measured = np.flatnonzero(np.isin(split, ["holdout", "test"]))
     # A group that a later record joined across splits would let the model see what it is measured with.
-    kept_apart = np.isin(examples.groups, examples.groups[np.isin(split, ["holdout", "test"])])
+    kept_apart = np.isin(examples.groups, examples.groups[measured])
     train = np.flatnonzero(np.isin(split, ["train", "validation"]) & ~kept_apart)
     drawn = np.array([row for row in train if ids[row] in control], dtype=np.int64)
     return LearningSet(snapshot_id, examples.take(train), examples.take(drawn), examples.take(measured))

@@ -44,6 +44,9 @@ from training.errors import TooFewLabels
 
 Say = Callable[[str], None]
 NEW = ("selected", "control", "holdout")
+# A model may not have suggested what it is measured against, and what is asked again is to be a person's own opinion.
+WITH_SUGGESTION = ("selected", "control")
+MEASURED = ("holdout", "test")
 ASKED_AGAIN = (RELOOK, SECOND_OPINION)
 
 
@@ -146,8 +149,7 @@ def _select(bench: Bench, current: rounds.Round) -> rounds.Round:
     drawn, counted = ([one for one in batch if (one.answers_wanted > 0) == asked] for asked in (True, False))
     cluster = dict(zip(candidates["record_id"].to_pylist(), candidates["cluster_id"].to_pylist(), strict=True))
     sent = [one for one in drawn if not one.opens]
-    # What is asked again is asked without a model's answer on it: an opinion is to be one's own.
-    shown = shown_predictions(bench.store, model, [one.record_id for one in sent if one.purpose in NEW])
+    shown = shown_predictions(bench.store, model, [one.record_id for one in sent if one.purpose in WITH_SUGGESTION])
     counts = {purpose: sum(one.purpose == purpose for one in drawn) for purpose in NEW}
     again = {purpose: n for purpose in ASKED_AGAIN if (n := sum(one.purpose == purpose for one in drawn))}
     held = [one.record_id for one in drawn if one.purpose == "holdout"]
@@ -192,7 +194,7 @@ def _draw_new(
     """The whole batch, `changed` first; and for a person what chose it, with the reason where another stood in."""
     if not new.num_rows:
         return changed, current.strategy
-    held_out = sum(row["records"] for row in splits.split_counts(bench.store).to_pylist() if row["split"] != "train")
+    held_out = sum(row["records"] for row in splits.split_counts(bench.store).to_pylist() if row["split"] in MEASURED)
     # Rounds of before answers were counted have a size alone.
     budget = current.numbers.get("budget", current.size * bench.settings.annotators_per_record)
     left = budget - sum(one.answers_wanted for one in changed if one.purpose != "holdout")

@@ -10,7 +10,8 @@ class LearningSettings:
     Attributes:
         size: How many records a round gives to training, its control arm among them.
         strategy: A strategy's name, or `auto`.
-        holdout: How many records are drawn in the first round to measure with; at most a quarter of the pool.
+        holdout: How many records there shall be to measure with, those of an imported test split among them; at most a
+            quarter of the pool is drawn a round.
         control_share: The share of each round that is drawn at random and trained on.
         annotators_per_record: How many people answer for each record.
         repeat_share: The share of a round's records that one more person answers.

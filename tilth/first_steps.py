@@ -30,7 +30,7 @@ def make_project(folder: Path, *, contact: str = "") -> Path:
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text(
-            "studio/\nsessions/\npii.key\n*.duckdb*\nfrontier.sqlite*\nwarc/\nmedia/\nmodels/\nreleases/\nsimulations/\nreport.html\n",
+            "studio/\nsessions/\npii.key\n*.duckdb*\nfrontier.sqlite*\nwarc/\nmedia/\nmodels/\nruns/\nreleases/\nsimulations/\nreport.html\n",
             encoding="utf-8",
         )
     return path

@@ -108,9 +108,8 @@ def run_rounds(
             curation=curation_settings(project),
         )
         for number in range(rounds):
-            asked = sum(assignments.assignments(store)["answers_wanted"].to_pylist())
-            if budget is not None and asked >= budget:
-                yield f"The budget of {budget} answers is spent ({asked} were asked for)."
+            if (spent := budget_spent(store, budget)) is not None:
+                yield spent
                 return
             try:
                 done = run_round(bench)
@@ -138,6 +137,17 @@ def budget_not_taken(store: "Store", answers: int | None) -> str | None:
     if begun is None or answers is None or answers == begun.numbers.get("budget"):
         return None
     return f"Round {begun.number} is open and goes on as it began; --budget {answers} is for a new round."
+
+
+def budget_spent(store: "Store", budget: int | None) -> str | None:
+    """What to say where so many answers were asked for that no further round may begin; one that is open goes on."""
+    from store import assignments
+    from store.rounds import open_round
+
+    if budget is None or open_round(store) is not None:
+        return None
+    asked = sum(assignments.assignments(store)["answers_wanted"].to_pylist())
+    return f"The budget of {budget} answers is spent ({asked} were asked for)." if asked >= budget else None
 
 
 def proof_said(store: "Store") -> list[str]:

@@ -110,7 +110,7 @@ class RoundsSection(Section):
         size: Records that a round gives to training, the control arm among them.
         strategy: How the records of a round are chosen.
         holdout: Records to measure with and never train on, drawn from the first round on until there are so many, at
-            most a quarter of the pool a round; imported rows of other splits than train count.
+            most a quarter of the pool a round; rows of an imported test split count.
         control_share: The share of `size` that is drawn at random, to show what choosing saves.
         ask_again: Whether a round asks about labelled records again, in place of new ones, where an answer tells more.
         price_per_answer: What one answer of a person costs, in any currency; then `tilth status` says what more labels

@@ -12,7 +12,7 @@ from active_learning.learning_set import read_learning_set
 from active_learning.settings import LearningSettings
 from crawlers.files import import_file
 from labeling.resolve import resolve_labels
-from store import models, predictions, snapshots
+from store import models, predictions, snapshots, splits
 from store.database import Store
 from store.label_schema import LabelSchema
 from store.records import add_records, records
@@ -135,6 +135,15 @@ def test_what_measures_is_never_fitted_on_nor_is_what_is_near_equal_to_it(store,
     again, fewer = read_parts(store)
     assert (again, len(fewer)) == (held, 29)
     assert trained[0] not in fewer
+
+
+def test_the_holdout_and_an_imported_test_split_measure_together(store, settings):
+    bring_in(store, labelled=45, test=15)
+    held, trained = read_parts(store)
+    drawn = pa.table({"record_id": trained[:5], "split": ["holdout"] * 5, "group_id": trained[:5]})
+    splits.assign_splits(store, drawn, origin="drawn")
+    both, rest = read_parts(store)
+    assert (set(both), set(rest)) == ({*held, *trained[:5]}, set(trained[5:]))
 
 
 def read_parts(store: Store) -> tuple[list[str], list[str]]:

@@ -75,6 +75,29 @@ def test_a_record_that_was_chosen_before_may_be_drawn_for_the_control_arm_and_no
     assert set(learning.control.ids.tolist()) == counted, "the others have no label yet"
 
 
+def test_the_model_suggests_nothing_for_what_it_is_measured_with(bench: Bench) -> None:
+    bench = replace(bench, settings=replace(bench.settings, holdout=5))
+    current = rounds.begin_round(bench.store, first_step="select", strategy="margin", size=10, seed=0, numbers={})
+    STEPS["select"](bench, current)
+    asked = assignments.assignments(bench.store, round_id=current.round_id).to_pylist()
+    assert [row["purpose"] for row in asked].count("holdout") == 5
+    for row in asked:
+        suggested = (row["prediction"] is not None, row["model_id"] is not None)
+        assert suggested == ((False, False) if row["purpose"] == "holdout" else (True, True))
+
+
+@pytest.mark.parametrize(("split", "drawn"), [("test", 1), ("validation", 5)])
+def test_imported_rows_count_for_the_holdout_where_they_are_measured_with(
+    bench: Bench, tmp_path: Path, split: str, drawn: int
+) -> None:
+    some = write_csv(tmp_path / "more.csv", letters(4, seed=9))
+    import_file(bench.store, some, SCHEMA, label_column="label", split=split, source_name="more")
+    bench = replace(bench, settings=replace(bench.settings, holdout=5))
+    current = rounds.begin_round(bench.store, first_step="select", strategy="random", size=10, seed=0, numbers={})
+    current = STEPS["select"](bench, current)
+    assert current is not None and current.numbers["asked"]["holdout"] == drawn
+
+
 def test_where_a_class_was_added_after_the_fit_the_model_is_fitted_again_and_the_round_goes_on(bench: Bench) -> None:
     wider = replace(bench, schema=LabelSchema("text-classification", ("spam", *CLASSES)))
     current = rounds.begin_round(bench.store, first_step="select", strategy="auto", size=10, seed=0, numbers={})

@@ -74,9 +74,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the demo's project shall be; made anew.")] = Path("tilth-demo"),
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave Label Studio and the website running at the end.")
-    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave Label Studio running at the end.")] = False,
 ) -> None:
     """Run the whole job on a small site of its own.
 
