@@ -1,5 +1,6 @@
 """One `tilth fit` in a process of its own, which kills itself with SIGKILL at a chosen moment."""
 
+import faulthandler
 import os
 import signal
 import sys
@@ -40,6 +41,9 @@ OFTEN = (
     "logits",
 )
 
+# Seconds. A machine whose disk stalls may take a minute; what takes longer hangs, and its stack says where.
+STUCK_AFTER = 240
+
 # The steps of a file system count wherever they are asked for.
 FILE_STEPS = ("mkdir", "rename", "replace", "write_text", "rmtree")
 
@@ -60,6 +64,13 @@ def fit(project: Path, kill_at: int | None, moments: Path | None) -> None:
         kill_at: The number of the moment at which the process ends; none, to run undisturbed.
         moments: A file for the names of all moments, one a line.
     """
+    with (project.parent / f"{project.name}.stuck").open("w", encoding="utf-8") as stacks:
+        faulthandler.dump_traceback_later(STUCK_AFTER, file=stacks)
+        _fit(project, kill_at, moments)
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _fit(project: Path, kill_at: int | None, moments: Path | None) -> None:
     import torch
 
     torch.set_num_threads(1)
