@@ -71,7 +71,8 @@ class Tracking:
             return integrations.TensorBoardCallback()
         except (ImportError, RuntimeError) as error:
             raise TrackerMissing(
-                f'[training] track = "{self.tracker}" needs what is not installed: pip install "tilth[{self.tracker}]".'
+                f'[training] track = "{self.tracker}" needs what is not installed: '
+                f"pip install -e '.[{self.tracker}]' in tilth's folder."
             ) from error
 
     def _end(self, callback: Any) -> None:

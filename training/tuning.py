@@ -182,7 +182,9 @@ def _study(
         import optuna
         from optuna.storages.journal import JournalFileBackend
     except ImportError as error:
-        raise TuningUnavailable('Tuning needs Optuna, which is not installed: pip install "tilth[tune]".') from error
+        raise TuningUnavailable(
+            "Tuning needs Optuna, which is not installed: pip install -e '.[tune]' in tilth's folder."
+        ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     told = hashlib.sha256(repr((name, encoder.key, classes, seed)).encode())
     for row in np.argsort(examples.ids):

@@ -1,6 +1,7 @@
 """Embedding: the folder, the cache, the order, the vectors."""
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 
@@ -149,11 +150,31 @@ def test_weights_of_another_model_are_refused(copy: Path) -> None:
         Encoder(str(copy)).embed(INPUTS)
 
 
-@pytest.mark.parametrize("change", [b"", b"version https://git-lfs.github.com/spec/v1"])
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+
+
+@pytest.mark.parametrize("change", [b"", LFS_POINTER])
 def test_broken_weights_are_said(change: bytes, copy: Path) -> None:
     (copy / "model.safetensors").write_bytes(change)
     with pytest.raises(EncoderError, match="cannot be read"):
         Encoder(str(copy)).embed(INPUTS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(LFS_POINTER, id="Git LFS"),
+        pytest.param(b"hello", id="text"),
+        pytest.param(pickle.dumps({}, protocol=2)[:-2], id="broken off"),
+    ],
+)
+def test_broken_pickled_weights_are_said_with_their_folder(change: bytes, copy: Path) -> None:
+    (copy / "model.safetensors").unlink()
+    (copy / "pytorch_model.bin").write_bytes(change)
+    with pytest.raises(EncoderError, match=r"weights in .* is something else or broke off") as caught:
+        Encoder(str(copy)).embed(INPUTS)
+    assert str(copy) in str(caught.value)
 
 
 def test_a_folder_without_a_tokenizer_is_refused_and_not_read_as_unknown_words(copy: Path) -> None:

@@ -101,7 +101,7 @@ def exported(folder: EncoderFolder, kept: Path) -> Path:
         return graph
     missing = onnx_missing()
     if missing:
-        raise OnnxUnusable(f"{', '.join(missing)} not installed (pip install 'tilth[onnx]')")
+        raise OnnxUnusable(f"{', '.join(missing)} not installed (pip install -e '.[onnx]' in tilth's folder)")
     kept.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=kept))
     try:

@@ -1,11 +1,16 @@
 """An encoder's weights, read from its folder."""
 
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
 from training.encoder_folder import EncoderFolder
 from training.errors import EncoderError
 from training.scoring.tokens import first_line
+
+# What a broken pytorch_model.bin ends in: a pointer of Git LFS, an error page, a download that broke off. What they
+# say of themselves helps nobody ("101"), or advises to run what is in the file.
+NO_WEIGHTS = (pickle.UnpicklingError, EOFError, LookupError, AttributeError, TypeError)
 
 
 def read_encoder(folder: EncoderFolder) -> Any:
@@ -25,7 +30,12 @@ def read_encoder(folder: EncoderFolder) -> Any:
             model, told = AutoModel.from_pretrained(
                 folder.path, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
             )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, EOFError, SafetensorError) as error:
+    except NO_WEIGHTS as error:
+        raise EncoderError(
+            f'[training] encoder "{folder.name}": the file of weights in {folder.path} is something else '
+            "or broke off; fetch the encoder again."
+        ) from error
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise EncoderError(f'[training] encoder "{folder.name}" cannot be read: {first_line(error)}') from error
     require_weights(folder, told["missing_keys"])
     wide = getattr(model.config, "hidden_size", None)  # a model of texts and images has one for each

@@ -12,7 +12,7 @@ from store.curation.settings import CurationSettings
 @pytest.fixture
 def model(tmp_path):
     """A real spaCy model, small enough to be made here: it marks two names."""
-    pytest.importorskip("presidio_analyzer", reason='needs pip install "tilth[presidio]"')
+    pytest.importorskip("presidio_analyzer", reason="needs pip install -e '.[presidio]'")
     spacy = pytest.importorskip("spacy")
     pipeline = spacy.blank("en")
     names = pipeline.add_pipe("entity_ruler")
@@ -37,7 +37,7 @@ def test_another_model_is_another_version(model):
 
 
 def test_a_model_that_is_not_installed_is_not_fetched_but_named():
-    pytest.importorskip("presidio_analyzer", reason='needs pip install "tilth[presidio]"')
+    pytest.importorskip("presidio_analyzer", reason="needs pip install -e '.[presidio]'")
     with pytest.raises(PresidioMissing, match="spacy download xx_no_model"):
         finder(CurationSettings(presidio_model="xx_no_model"))
 
