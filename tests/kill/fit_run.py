@@ -41,8 +41,8 @@ OFTEN = (
     "logits",
 )
 
-# Seconds. A machine whose disk stalls may take a minute; what takes longer hangs, and its stack says where.
-STUCK_AFTER = 240
+# Seconds, before the test gives a fit up: then its stack is kept.
+STACK_AFTER = 110
 
 # The steps of a file system count wherever they are asked for.
 FILE_STEPS = ("mkdir", "rename", "replace", "write_text", "rmtree")
@@ -65,7 +65,7 @@ def fit(project: Path, kill_at: int | None, moments: Path | None) -> None:
         moments: A file for the names of all moments, one a line.
     """
     with (project.parent / f"{project.name}.stuck").open("w", encoding="utf-8") as stacks:
-        faulthandler.dump_traceback_later(STUCK_AFTER, file=stacks)
+        faulthandler.dump_traceback_later(STACK_AFTER, file=stacks)
         _fit(project, kill_at, moments)
         faulthandler.cancel_dump_traceback_later()
 
