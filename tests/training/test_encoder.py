@@ -172,9 +172,23 @@ def test_broken_weights_are_said(change: bytes, copy: Path) -> None:
 def test_broken_pickled_weights_are_said_with_their_folder(change: bytes, copy: Path) -> None:
     (copy / "model.safetensors").unlink()
     (copy / "pytorch_model.bin").write_bytes(change)
-    with pytest.raises(EncoderError, match=r"weights in .* is something else or broke off") as caught:
+    with pytest.raises(EncoderError, match="is no file of weights, or a part of one") as caught:
         Encoder(str(copy)).embed(INPUTS)
-    assert str(copy) in str(caught.value)
+    assert str(copy / "pytorch_model.bin") in str(caught.value)
+
+
+@pytest.mark.parametrize("key, value", [("hidden_act", "geluu"), ("hidden_size", "wide")])
+def test_a_wrong_configuration_is_not_said_of_the_weights(key: str, value: str, copy: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    torch.save(load_file(copy / "model.safetensors"), copy / "pytorch_model.bin")
+    (copy / "model.safetensors").unlink()
+    told = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**told, key: value}))
+    with pytest.raises(EncoderError, match=value) as caught:
+        Encoder(str(copy)).embed(INPUTS)
+    assert "file of weights" not in str(caught.value)
 
 
 def test_a_folder_without_a_tokenizer_is_refused_and_not_read_as_unknown_words(copy: Path) -> None:

@@ -77,15 +77,20 @@ def read_tokenizer(folder: EncoderFolder) -> Any:
     """The encoder's tokenizer.
 
     Raises:
-        EncoderError: There is none in the folder, or none that knows a word.
+        EncoderError: There is none in the folder, or none that knows a word; or config.json holds what it may not.
     """
     # The fast tokenizers warn and may hang when a process forks after they used threads of their own.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoTokenizer
 
     try:
         # Code that comes with an encoder is never run; without the argument transformers would ask the person for it.
         tokenizer = AutoTokenizer.from_pretrained(folder.path, trust_remote_code=False)
+    except StrictDataclassError as error:
+        raise EncoderError(
+            f'[training] encoder "{folder.name}": config.json in {folder.path} is wrong: {" ".join(str(error).split())}'
+        ) from error
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise EncoderError(
             f'[training] encoder "{folder.name}" has no readable tokenizer: {first_line(error)}'

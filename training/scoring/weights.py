@@ -2,15 +2,25 @@
 
 import pickle
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from training.encoder_folder import EncoderFolder
 from training.errors import EncoderError
 from training.scoring.tokens import first_line
 
-# What a broken pytorch_model.bin ends in: a pointer of Git LFS, an error page, a download that broke off. What they
-# say of themselves helps nobody ("101"), or advises to run what is in the file.
-NO_WEIGHTS = (pickle.UnpicklingError, EOFError, LookupError, AttributeError, TypeError)
+# What weights and configurations that are wrong end in.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    ImportError,
+    EOFError,
+    AttributeError,
+    TypeError,
+    pickle.UnpicklingError,
+)
 
 
 def read_encoder(folder: EncoderFolder) -> Any:
@@ -30,12 +40,13 @@ def read_encoder(folder: EncoderFolder) -> Any:
             model, told = AutoModel.from_pretrained(
                 folder.path, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
             )
-    except NO_WEIGHTS as error:
-        raise EncoderError(
-            f'[training] encoder "{folder.name}": the file of weights in {folder.path} is something else '
-            "or broke off; fetch the encoder again."
-        ) from error
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+    except (*UNREADABLE, SafetensorError) as error:
+        broken = _broken_pickle(folder.path)
+        if broken is not None:
+            raise EncoderError(
+                f'[training] encoder "{folder.name}": {broken} is no file of weights, or a part of one; '
+                "fetch the encoder again."
+            ) from error
         raise EncoderError(f'[training] encoder "{folder.name}" cannot be read: {first_line(error)}') from error
     require_weights(folder, told["missing_keys"])
     wide = getattr(model.config, "hidden_size", None)  # a model of texts and images has one for each
@@ -45,6 +56,24 @@ def read_encoder(folder: EncoderFolder) -> Any:
             "take an encoder of texts, such as a BERT."
         )
     return model
+
+
+def _broken_pickle(folder: Path) -> Path | None:
+    """The first pickled file of weights that torch cannot read, where the encoder has no other weights.
+
+    A pointer of Git LFS, an error page or a download that broke off says of itself "101", or advises to run what is in
+    the file: neither helps a person.
+    """
+    import torch
+
+    if any(folder.glob("*.safetensors")):
+        return None
+    for file in sorted(folder.glob("pytorch_model*.bin")):
+        try:
+            torch.load(file, map_location="meta", weights_only=True)
+        except UNREADABLE:
+            return file
+    return None
 
 
 def require_weights(folder: EncoderFolder, missing: Sequence[str]) -> None:
